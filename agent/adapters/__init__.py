@@ -1,0 +1,1 @@
+"""Vendors behind the agent's ports, one module each; only `app.py` imports them."""

@@ -1,0 +1,100 @@
+"""Builds the chat model and the embeddings that a setting names, each with its vendor policy."""
+
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import SettingsError, TemporaryError, VendorError
+from agent.settings import Settings
+from agent.vendors import Vendor, explain_http
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+
+    from prompts.persona import Persona
+
+#: A read that takes longer is dead; the policy's wall clock bounds the whole call.
+_READ_SECONDS = 25.0
+
+
+def chat_model(settings: Settings, persona: "Persona") -> "tuple[BaseChatModel, Vendor]":
+    """Return the model of `CLONE_MODEL` and the policy to call it with.
+
+    Raises `SettingsError` for a provider that is unknown, not installed or without its key.
+    """
+    if settings.model == "offline":
+        from agent.adapters.offline_chat import OfflineChatModel
+
+        return OfflineChatModel(persona=persona), Vendor("offline", explain_sdk("offline"))
+    from langchain.chat_models import init_chat_model
+
+    provider, _, name = settings.model.rpartition(":")
+    options: dict[str, Any] = {"max_retries": 0, "timeout": _READ_SECONDS}
+    if provider in ("", "openai"):
+        options |= _openai(settings, "CLONE_MODEL")
+        if name.startswith("gpt-6"):
+            # A chat reply needs no reasoning; without it these models also take a temperature.
+            options["reasoning_effort"] = "none"
+    model = _build("CLONE_MODEL", init_chat_model, settings.model, options)
+    vendor = provider or "openai"
+    return model, Vendor(vendor, explain_sdk(vendor))
+
+
+def embeddings(settings: Settings) -> "Embeddings":
+    """Return the embeddings of `CLONE_EMBEDDINGS`; raises `SettingsError` as `chat_model` does."""
+    if settings.embeddings == "offline":
+        from agent.adapters.offline_embeddings import OfflineEmbeddings
+
+        return OfflineEmbeddings()
+    from langchain.embeddings import init_embeddings
+
+    options: dict[str, Any] = {}
+    if settings.embeddings.startswith("openai:"):
+        # The length check would download tiktoken's tables at run time.
+        options = {
+            **_openai(settings, "CLONE_EMBEDDINGS"),
+            "check_embedding_ctx_length": False,
+            "max_retries": 2,
+            "timeout": _READ_SECONDS,
+        }
+    built: Embeddings = _build("CLONE_EMBEDDINGS", init_embeddings, settings.embeddings, options)
+    return built
+
+
+def explain_sdk(vendor: str) -> Any:
+    """Return a function that turns an SDK's exception into ours, by its HTTP status and code."""
+
+    def explain(error: Exception) -> VendorError:
+        status = getattr(error, "status_code", None)
+        if status is None and not _is_connection(error):
+            # An answer that the client could not read: HTML, cut JSON, no choices.
+            return TemporaryError(f"{vendor} gave an answer that cannot be read", code="unreadable")
+        headers = getattr(getattr(error, "response", None), "headers", None) or {}
+        code = str(getattr(error, "code", None) or "")
+        return explain_http(vendor, status, code, headers.get("retry-after"))
+
+    return explain
+
+
+def _is_connection(error: Exception) -> bool:
+    return isinstance(error, OSError) or "Connect" in type(error).__name__
+
+
+def _openai(settings: Settings, name: str) -> dict[str, Any]:
+    key = settings.openai_api_key.reveal()
+    if not key and not settings.openai_base_url:
+        raise SettingsError(f"{name} names an OpenAI model, but OPENAI_API_KEY is not set")
+    # Servers of one's own (Ollama, vLLM, llama.cpp) ask for no key; the client insists on one.
+    options: dict[str, Any] = {"api_key": key or "none"}
+    if settings.openai_base_url:
+        options["base_url"] = settings.openai_base_url
+    return options
+
+
+def _build(setting: str, make: Any, name: str, options: dict[str, Any]) -> Any:
+    try:
+        return make(name, **options)
+    except ImportError as error:
+        raise SettingsError(f"{setting}={name}: {error}") from error
+    except (ValueError, TypeError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise SettingsError(f"{setting}={name} cannot be used: {first_line}") from error

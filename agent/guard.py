@@ -1,0 +1,48 @@
+"""What no reply may carry, whatever a model wrote: checked by code, outside the model."""
+
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from agent.text import clean
+
+#: The longest reply in characters; a door cuts further where its channel carries less.
+MAX_CHARACTERS = 4000
+
+_IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+_LINK = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]\"'«»]+", re.IGNORECASE)
+
+
+def guard_reply(text: str, *, sources: Iterable[str], domains: Sequence[str]) -> str:
+    """Return the reply without invisible characters, images and links nobody allowed.
+
+    A link may stand when it stands in one of `sources` (what the owner wrote) or leads to one
+    of `domains` or below it. Empty when nothing is left.
+    """
+    allowed = {link for source in sources for link in _links(source)}
+
+    def judge(match: re.Match[str]) -> str:
+        link = _trimmed(match.group())
+        if link in allowed or _host(link).endswith(tuple(f".{domain}" for domain in domains)):
+            return match.group()
+        return match.group()[len(link) :]
+
+    cleaned = _LINK.sub(judge, _IMAGE.sub("", clean(text)))
+    return re.sub(r"[ \t]{2,}", " ", cleaned).strip()[:MAX_CHARACTERS]
+
+
+def _links(text: str) -> list[str]:
+    return [_trimmed(link) for link in _LINK.findall(text)]
+
+
+def _trimmed(link: str) -> str:
+    return link.rstrip(".,;:!?…")
+
+
+def _host(link: str) -> str:
+    """Return the host with a dot before it, so that `evil-example.com` is not `example.com`."""
+    whole = link if "://" in link else f"https://{link}"
+    try:
+        return f".{urlsplit(whole).hostname or ''}"
+    except ValueError:
+        return ""

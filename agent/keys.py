@@ -1,0 +1,57 @@
+"""Keyed hashes: what stands for a person or a message wherever the real id must not."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from agent.settings import Secret
+
+
+class Keys:
+    """Hashes ids with the installation's own secret, so that they say nothing elsewhere."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret.reveal().encode()
+
+    def contact(self, channel: str, contact_id: str) -> str:
+        """Return the 32 hex digits that stand for a person of a channel."""
+        return self._hash("contact", channel, contact_id)
+
+    def message(self, channel: str, message_id: str) -> str:
+        """Return the 32 hex digits that stand for a message of a channel."""
+        return self._hash("message", channel, message_id)
+
+    def _hash(self, purpose: str, channel: str, value: str) -> str:
+        text = "\x1f".join((purpose, channel, value)).encode("utf-8", "surrogatepass")
+        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()[:32]
+
+
+def installation_secret(given: Secret, data: Path) -> Secret:
+    """Return the configured secret, or the one kept in the data folder, made at first use.
+
+    Two processes that start together end with the same one.
+    """
+    if given:
+        return given
+    path = data / "secret"
+    if not path.exists():
+        _create(path)
+    return Secret(path.read_text(encoding="ascii").strip())
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent)
+    try:
+        os.write(handle, secrets.token_urlsafe(32).encode())
+        os.fsync(handle)
+        # A link fails where the name is taken: the first process wins, complete file or none.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.close(handle)
+        os.unlink(draft)

@@ -1,0 +1,86 @@
+"""What the graph knows during a turn; only `messages` outlives it."""
+
+from typing import Annotated, Any, get_type_hints
+
+from langchain_core.messages import AnyMessage
+from langgraph.channels.untracked_value import UntrackedValue
+from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict
+
+from agent.understanding import Intent
+
+
+class Recording(TypedDict):
+    """A voice note of the turn, still where the channel keeps it."""
+
+    message_id: str
+    url: str
+    content_type: str
+
+
+class FoundPassage(TypedDict):
+    """A passage as the state carries it: plain data, so that Studio can show and replay it."""
+
+    id: str
+    document: str
+    section: str
+    text: str
+    score: float
+
+
+class Speech(TypedDict):
+    """A spoken reply."""
+
+    data: bytes
+    content_type: str
+
+
+class TurnInput(TypedDict, total=False):
+    """What a turn brings; from Studio, `messages` is enough."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    """The contact's messages of this turn, each with its id."""
+    turn_id: Annotated[str, UntrackedValue]
+    """Id of the turn; the first message's id when absent."""
+    message_ids: Annotated[list[str], UntrackedValue]
+    """Which messages are to be answered; those after the last reply when absent."""
+    recordings: Annotated[list[Recording], UntrackedValue]
+    """Voice notes among them."""
+    late: Annotated[bool, UntrackedValue]
+    """Whether the reply must open with a word about its lateness."""
+
+
+class State(TurnInput, total=False):
+    """The conversation, and the scratch of the turn at hand."""
+
+    words: Annotated[str, UntrackedValue]
+    """Everything the contact said in this turn, voice notes included."""
+    intent: Annotated[Intent, UntrackedValue]
+    """What kind of message that is."""
+    language: Annotated[str, UntrackedValue]
+    """The language to answer in."""
+    passages: Annotated[list[FoundPassage], UntrackedValue]
+    """What retrieval found, best first."""
+    knows_nothing: Annotated[bool, UntrackedValue]
+    """Whether there is no document to search at all."""
+    cited: Annotated[list[int], UntrackedValue]
+    """Indices of the passages that the reply rests on."""
+    reply: Annotated[str, UntrackedValue]
+    """What the clone is going to say; empty when the model found no answer."""
+    model: Annotated[str, UntrackedValue]
+    """The model that wrote the reply; empty for a fixed line."""
+    usage: Annotated[dict[str, int], UntrackedValue]
+    """Tokens by kind, as the model reported them."""
+    speech: Annotated[Speech, UntrackedValue]
+    """The reply as sound."""
+
+
+def tracked(schema: type) -> type:
+    """Return the same schema with its scratch kept, so that Studio can replay from any node."""
+    fields: dict[str, Any] = {}
+    for name, hint in get_type_hints(schema, include_extras=True).items():
+        untracked = UntrackedValue in getattr(hint, "__metadata__", ())
+        fields[name] = hint.__origin__ if untracked else hint
+    schema_type: type = TypedDict(schema.__name__, fields, total=False)  # type: ignore[misc]
+    schema_type.__doc__ = schema.__doc__
+    return schema_type

@@ -1,0 +1,222 @@
+"""The only composition root: the web application, Studio's graph and the `clone` command."""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from dotenv import load_dotenv
+
+from agent.errors import CloneError, SettingsError, StorageError
+from agent.keys import Keys, installation_secret
+from agent.logs import configure_logging
+from agent.settings import HOUSE, Settings
+from prompts.persona import Persona, PersonaError, load_persona
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from agent.clone import Clone
+    from agent.graph import Graph
+    from agent.services import Services
+    from channels.database import Database
+    from channels.dispatch import Dispatcher
+    from channels.doorbell import Doorbell
+    from channels.turns import Turns
+    from knowledge.retriever import KnowledgeRetriever
+
+
+class Application:
+    """Everything the settings describe, each part built at first use; heavy ones import late."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = dict(env)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; raises `SettingsError`."""
+        settings = Settings.from_env(self._env)
+        if settings.database_url:
+            raise SettingsError(
+                "DATABASE_URL: PostgreSQL is not supported by this version; leave it out for SQLite"
+            )
+        return settings
+
+    @cached_property
+    def persona(self) -> Persona:
+        """Who the clone is; raises `SettingsError` with every mistake of the file."""
+        try:
+            return load_persona(self.settings.persona)
+        except PersonaError as error:
+            raise SettingsError(str(error)) from error
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The hashes of this installation."""
+        return Keys(installation_secret(self.settings.secret, self.settings.data))
+
+    @cached_property
+    def database(self) -> "Database":
+        """Inbox, turns and outbox."""
+        from channels.database import Database
+
+        return Database(self.settings.data / "clone.db")
+
+    @cached_property
+    def turns(self) -> "Turns":
+        """The turns owed."""
+        from channels.turns import Turns
+
+        return Turns(self.database, self.settings.burst_seconds)
+
+    @cached_property
+    def dispatcher(self) -> "Dispatcher":
+        """What wakes the worker and starts it."""
+        from channels.dispatch import Dispatcher
+
+        return Dispatcher(
+            self.settings.data,
+            [sys.executable, str(HOUSE / "app.py"), "work"],
+            self._env,
+            has_work=lambda: bool(self.turns.contacts_with_work()),
+        )
+
+    @cached_property
+    def doorbell(self) -> "Doorbell":
+        """What the worker listens to."""
+        from channels.doorbell import Doorbell
+
+        return Doorbell(self.settings.data)
+
+    @cached_property
+    def knowledge(self) -> "KnowledgeRetriever":
+        """What the clone has read."""
+        from agent.adapters.models import embeddings
+        from knowledge.retriever import KnowledgeRetriever
+
+        return KnowledgeRetriever(
+            documents=self.settings.documents,
+            home=self.settings.data / "knowledge",
+            embeddings=embeddings(self.settings),
+            embeddings_id=self.settings.embeddings,
+        )
+
+    @cached_property
+    def services(self) -> "Services":
+        """What the graph's nodes work with."""
+        from agent.adapters.models import chat_model
+        from agent.services import Services
+
+        self._switch_tracing()
+        model, vendor = chat_model(self.settings, self.persona)
+        return Services(
+            persona=self.persona,
+            model=model,
+            model_vendor=vendor,
+            retriever=self.knowledge,
+            voice_replies=self.settings.voice_replies,
+            window_tokens=self.settings.window_tokens,
+            link_domains=self.settings.link_domains,
+        )
+
+    def web(self, *, simulator: bool = False) -> "Flask":
+        """Return the web application; `simulator` when it is served to this machine only."""
+        from channels.web import build_web
+
+        return build_web(
+            settings=self.settings,
+            persona=self.persona,
+            keys=self.keys,
+            database=self.database,
+            dispatcher=self.dispatcher,
+            simulator=simulator,
+        )
+
+    def graph(self, *, track_scratch: bool = False) -> "Graph":
+        """Return the graph without a checkpointer, as Studio and `clone graph` want it."""
+        from agent.graph import build_graph
+
+        return build_graph(self.services, track_scratch=track_scratch)
+
+    @asynccontextmanager
+    async def clone(self, *, remember: bool = True) -> "AsyncIterator[Clone]":
+        """Give a clone for the life of a process; without `remember`, it forgets at the end."""
+        from agent.clone import Clone
+        from agent.graph import build_graph
+        from agent.memory import memory_for_one_process, sqlite_memory
+
+        if not remember:
+            checkpointer = memory_for_one_process()
+            yield Clone(build_graph(self.services, checkpointer=checkpointer), self.persona)
+            return
+        async with sqlite_memory(self.settings.data / "memory.db") as saver:
+            yield Clone(build_graph(self.services, checkpointer=saver), self.persona)
+
+    async def work(self) -> None:
+        """Run the worker until it is idle or stopped; the doorbell must be claimed."""
+        from channels.alerts import Alerts
+        from channels.conversation import SimulatorSender
+        from channels.outbox import Outbox
+        from channels.whatsapp_sender import WhatsAppSender
+        from channels.worker import Worker, run_until_stopped
+
+        settings = self.settings
+        senders = {"simulator": SimulatorSender(), "whatsapp": WhatsAppSender(settings.twilio)}
+        async with self.clone() as clone:
+            worker = Worker(
+                turns=self.turns,
+                outbox=Outbox(self.database),
+                mind=clone,
+                senders=senders,
+                doorbell=self.doorbell,
+                alert=Alerts(settings.alert_url).send,
+                turn_seconds=settings.turn_seconds,
+                idle_seconds=settings.idle_seconds,
+                concurrency=settings.concurrency,
+            )
+            await run_until_stopped(worker)
+
+    def _switch_tracing(self) -> None:
+        """LangSmith reads the environment by itself; nothing leaves unless the settings say so."""
+        os.environ["LANGSMITH_TRACING"] = "true" if self.settings.langsmith_tracing else "false"
+        os.environ.pop("LANGCHAIN_TRACING_V2", None)
+
+
+def create_app(env: Mapping[str, str] | None = None) -> "Flask":
+    """Return the web application for any WSGI server; raises `CloneError` on a wrong setting."""
+    configure_logging(logging.INFO)
+    return Application(_environment() if env is None else env).web()
+
+
+def make_graph() -> Any:
+    """Return the graph for LangGraph Studio: no checkpointer, the turn's scratch kept."""
+    return Application(_environment()).graph(track_scratch=True)
+
+
+def main() -> None:
+    """Run the `clone` command; one clear line and a non-zero exit for what went wrong."""
+    from commands import command_line
+
+    try:
+        command_line(obj=Application(_environment()), prog_name="clone")
+    except (SettingsError, StorageError) as error:
+        sys.exit(_complain(error, 2))
+    except CloneError as error:
+        sys.exit(_complain(error, 1))
+
+
+def _environment() -> Mapping[str, str]:
+    load_dotenv(HOUSE / ".env")
+    return os.environ
+
+
+def _complain(error: CloneError, code: int) -> int:
+    print(f"clone: {error}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

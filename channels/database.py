@@ -1,0 +1,71 @@
+"""The conversation database: one connection, its numbered migrations and its named queries."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import aiosql
+
+from agent.errors import StorageError
+from agent.storage import migrate, open_sqlite, read_migrations, transaction
+
+_HERE = Path(__file__).parent
+
+
+class Database:
+    """Opened at first use; threads of one process take turns on its only connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+
+    @cached_property
+    def queries(self) -> Any:
+        """The named queries of `channels/sql`, each taking the connection first."""
+        return aiosql.from_path(_HERE / "sql", "sqlite3", mandatory_parameters=False)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock for a block: all of it is stored, or nothing.
+
+        Raises `StorageError` when the database stays locked or cannot be written.
+        """
+        with self._turn() as connection, transaction(connection):
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for queries that change nothing."""
+        with self._turn() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; raises `StorageError` for a newer database."""
+        with self._turn():
+            pass
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        with self._lock:
+            connection = self.__dict__.pop("_connection", None)
+            if connection is not None:
+                connection.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._connection
+            except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+                raise StorageError(f"the database {self._path.name} refused: {error}") from error
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        connection = open_sqlite(self._path)
+        connection.row_factory = sqlite3.Row
+        migrate(connection, read_migrations(_HERE / "migrations" / "sqlite"))
+        return connection

@@ -1,0 +1,131 @@
+"""The worker's end of the bell: one worker per data folder, woken through a Unix socket."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+
+from agent.errors import StorageError
+
+#: `sun_path` holds 108 bytes on Linux and 104 elsewhere, a zero byte included.
+_LONGEST_PATH = 100
+_HAND_OVER_SECONDS = 30.0
+
+
+def socket_path(data: Path) -> Path:
+    """Return where the worker of a data folder listens, short enough for any system.
+
+    A long path moves to a private folder named by its hash in the system's temporary folder.
+    """
+    path = data.absolute() / "worker.sock"
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        return path
+    name = sha256(os.fsencode(path)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"clone-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+        raise StorageError(f"{folder} is not private to this user; remove it and start again")
+    return folder / f"{name}.sock"
+
+
+def ring(path: Path) -> bool:
+    """Wake the worker that listens at `path`; False when nobody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+        bell.setblocking(False)
+        try:
+            bell.sendto(b"!", os.fspath(path))
+        except BlockingIOError:
+            return True  # its queue is full: it is awake and will look
+        except OSError:
+            return False
+    return True
+
+
+class Doorbell:
+    """Holds the worker's lock and socket; `claim` before anything heavy is imported."""
+
+    def __init__(self, data: Path) -> None:
+        self._lock_path = data / "worker.lock"
+        self._path = socket_path(data)
+        self._lock: int | None = None
+        self._socket: socket.socket | None = None
+
+    def claim(self) -> bool:
+        """Become the only worker; False when another one serves this folder already.
+
+        A worker that is on its way out has closed its socket but still holds the lock: wait
+        for it, or its successor would be missing.
+        """
+        self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        end = time.monotonic() + _HAND_OVER_SECONDS
+        while not self._try(lock):
+            if ring(self._path) or time.monotonic() > end:
+                os.close(lock)
+                return False
+            time.sleep(0.01)
+        self._lock = lock
+        self.open()
+        return True
+
+    def open(self) -> None:
+        """Start to listen; a socket left by a worker that was killed is replaced."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        bell.setblocking(False)
+        bell.bind(os.fspath(self._path))
+        os.chmod(self._path, 0o600)
+        self._socket = bell
+
+    def close(self) -> None:
+        """Stop listening; from here on whoever rings starts another worker."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    def release(self) -> None:
+        """Let the next worker have the folder."""
+        self.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def socket(self) -> socket.socket:
+        """The listening socket; only while it is open."""
+        if self._socket is None:
+            raise RuntimeError("the doorbell is not open")
+        return self._socket
+
+    def drain(self) -> None:
+        """Take all rings that came: one look at the database serves them all."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.socket.recv(16)
+
+    def __enter__(self) -> "Doorbell":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    @staticmethod
+    def _try(lock: int) -> bool:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,36 @@
+-- name: remember_contact!
+INSERT INTO contacts (contact, channel, address, first_message_at, last_message_at)
+VALUES (:contact, :channel, :address, :now, :now)
+ON CONFLICT (contact) DO UPDATE SET address = excluded.address, last_message_at = excluded.last_message_at;
+
+-- name: insert_message!
+INSERT INTO inbox (id, contact, received_at, message, answer)
+VALUES (:id, :contact, :now, :message, :answer)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: stored_answer^
+SELECT answer, received_at FROM inbox WHERE id = :id;
+
+-- name: messages_of_turn
+SELECT id, message, received_at, answer FROM inbox WHERE turn_id = :turn_id ORDER BY position;
+
+-- name: waiting_messages
+SELECT id, received_at FROM inbox
+WHERE contact = :contact AND turn_id IS NULL AND answer IS NULL ORDER BY position;
+
+-- name: has_news$
+-- Messages that came after a turn was sealed, in no turn yet.
+SELECT EXISTS (
+    SELECT 1 FROM inbox
+    WHERE contact = :contact AND turn_id IS NULL AND answer IS NULL AND received_at > :since
+);
+
+-- name: take_messages!
+-- Give a turn its messages up to one of them, with the shortcuts answered before it.
+UPDATE inbox SET turn_id = :turn_id
+WHERE contact = :contact AND turn_id IS NULL
+  AND position <= (SELECT position FROM inbox WHERE id = :last_id);
+
+-- name: recent_messages
+SELECT position, id, message, received_at, answer, turn_id FROM inbox
+WHERE contact = :contact ORDER BY position DESC LIMIT :limit;

@@ -1,0 +1,53 @@
+-- name: contacts_with_work
+SELECT contact FROM inbox WHERE turn_id IS NULL AND answer IS NULL
+UNION SELECT contact FROM turns WHERE status = 'open'
+UNION SELECT contact FROM outbox WHERE status IN ('pending', 'sending');
+
+-- name: contacts_with_news
+SELECT contact, MAX(position) AS position FROM inbox
+WHERE position > :after AND turn_id IS NULL AND answer IS NULL GROUP BY contact;
+
+-- name: last_position$
+SELECT COALESCE(MAX(position), 0) FROM inbox;
+
+-- name: open_turn^
+SELECT turns.id, turns.contact, contacts.channel, due_at, attempts, failures, restarts, restarted_at,
+    sealed_at
+FROM turns JOIN contacts USING (contact) WHERE turns.contact = :contact AND status = 'open';
+
+-- name: turn_status$
+SELECT status FROM turns WHERE id = :turn_id;
+
+-- name: insert_turn!
+INSERT INTO turns (id, contact, sealed_at, due_at) VALUES (:turn_id, :contact, :now, :now);
+
+-- name: begin_attempt!
+UPDATE turns SET attempts = attempts + 1 WHERE id = :turn_id AND status = 'open';
+
+-- name: postpone!
+UPDATE turns SET due_at = :due_at WHERE id = :turn_id AND status = 'open';
+
+-- name: restart_turn!
+UPDATE turns SET due_at = :due_at, restarts = restarts + 1, restarted_at = :now
+WHERE id = :turn_id AND status = 'open';
+
+-- name: record_failure!
+UPDATE turns SET due_at = :due_at, failures = failures + 1, error = :error
+WHERE id = :turn_id AND status = 'open';
+
+-- name: close_turn!
+UPDATE turns SET status = :status, finished_at = :now, error = :error, route = :route,
+    sources = :sources, model = :model, seconds = :seconds, usage = :usage
+WHERE id = :turn_id AND status = 'open';
+
+-- name: turn_trace^
+SELECT status, route, sources, model, seconds, usage, error FROM turns
+WHERE id = :turn_id AND contact = :contact;
+
+-- name: unfinished_business
+SELECT status, COUNT(*) AS turns, MAX(finished_at) AS latest, MAX(error) AS error
+FROM turns WHERE status IN ('failed', 'held') GROUP BY status;
+
+-- name: turns_of_contact
+SELECT id, status, sealed_at, finished_at FROM turns WHERE contact = :contact
+ORDER BY sealed_at DESC LIMIT :limit;

@@ -1,0 +1,111 @@
+"""Sends parts over Twilio's REST API; lives in the worker only, with one client."""
+
+import contextlib
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import InDoubtError, PermanentError, TemporaryError, VendorError
+from agent.messages import TurnMessage
+from agent.settings import Twilio
+from agent.vendors import Vendor, explain_http
+from channels.outbox import Part
+from channels.parts import split_reply
+
+if TYPE_CHECKING:
+    from twilio.rest import Client
+
+#: How far back a lost part is looked for; Twilio's clock and ours may differ by some seconds.
+_LOOK_BACK_SECONDS = 60.0
+_LOOK_UP_LIMIT = 20
+
+
+class WhatsAppSender:
+    """The `Sender` of WhatsApp through Twilio."""
+
+    def __init__(self, twilio: Twilio) -> None:
+        self._twilio = twilio
+        # A send is never repeated blindly, so one attempt; the lane looks it up and repeats.
+        self._sending = Vendor("twilio", _explain, attempts=1, attempt_seconds=15.0)
+        self._asking = Vendor("twilio", _explain, attempts=2, attempt_seconds=10.0)
+
+    def parts(self, text: str) -> Sequence[str]:
+        """Cut a reply where WhatsApp's length of 1,600 characters asks for it."""
+        return split_reply(text)
+
+    async def send(self, part: Part) -> str:
+        """Hand a part to Twilio and return its `SM…` id."""
+        try:
+            message = await self._sending.call(
+                lambda: self._client.messages.create_async(
+                    to=part.address, from_=self._twilio.whatsapp_from, body=part.body
+                )
+            )
+        except TemporaryError as error:
+            if error.code == "timeout" or error.code.startswith("5"):
+                raise InDoubtError(str(error), code=error.code) from error
+            raise
+        return str(message.sid)
+
+    async def find(self, part: Part, known: Collection[str]) -> str | None:
+        """Look for a part among what Twilio holds for its recipient, by time and text."""
+        since = (part.sending_at or 0.0) - _LOOK_BACK_SECONDS
+        listed = await self._asking.call(
+            lambda: self._client.messages.list_async(
+                to=part.address, from_=self._twilio.whatsapp_from, limit=_LOOK_UP_LIMIT
+            )
+        )
+        for message in listed:
+            created: Any = message.date_created
+            recent = created is None or created.timestamp() >= since
+            if recent and message.body == part.body and message.sid not in known:
+                return str(message.sid)
+        return None
+
+    async def typing(self, message: TurnMessage) -> None:
+        """Show the typing indicator (25 s); it also marks the message as read.
+
+        https://www.twilio.com/docs/whatsapp/api/typing-indicators-resource
+        """
+        with contextlib.suppress(VendorError):
+            await self._asking.call(
+                lambda: self._client.messaging.v2.typing_indicator.create_async(
+                    channel="whatsapp", message_id=message.provider_id
+                )
+            )
+
+    async def close(self) -> None:
+        """Close the connections, if any were opened."""
+        if "_client" in self.__dict__:
+            await self._client.http_client.close()
+
+    @cached_property
+    def _client(self) -> "Client":
+        from twilio.http.async_http_client import AsyncTwilioHttpClient
+        from twilio.rest import Client
+
+        client = Client(
+            self._twilio.account_sid,
+            self._twilio.auth_token.reveal(),
+            region=self._twilio.region or None,
+            edge=self._twilio.edge or None,
+            http_client=AsyncTwilioHttpClient(),
+        )
+        if self._twilio.api_base_url:
+            client.api.base_url = self._twilio.api_base_url
+            client.messaging.base_url = self._twilio.api_base_url
+        return client
+
+
+def _explain(error: Exception) -> VendorError:
+    from aiohttp import ClientConnectorError
+    from twilio.base.exceptions import TwilioException, TwilioRestException
+
+    if isinstance(error, TwilioRestException):
+        return explain_http("twilio", error.status, str(error.code or ""))
+    if isinstance(error, ClientConnectorError):
+        return TemporaryError("twilio could not be reached", code="connection")
+    if isinstance(error, TwilioException):
+        return PermanentError("twilio's client refused: check TWILIO_ACCOUNT_SID and its token")
+    return InDoubtError("the connection to twilio broke", code="connection")

@@ -1,0 +1,16 @@
+"""`clone migrate`: brings the database's tables up to date."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from commands.application import Application
+
+
+@click.command()
+@click.pass_obj
+def migrate(app: "Application") -> None:
+    """Bring the database up to date; `clone serve` does it too when it starts."""
+    app.database.migrate()
+    click.echo(f"The database in {app.settings.data} is up to date.")

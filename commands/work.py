@@ -1,0 +1,36 @@
+"""`clone work`: the worker that answers what waits, until it is idle."""
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.logs import configure_logging
+
+if TYPE_CHECKING:
+    from commands.application import Application
+
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option("--ready-fd", type=int, hidden=True, help="Closed once the worker listens.")
+@click.pass_obj
+def work(app: "Application", ready_fd: int | None) -> None:
+    """Answer the messages that wait, then leave after CLONE_IDLE_SECONDS.
+
+    `clone serve` starts it when needed; by hand it is for looking at one run.
+    """
+    configure_logging(logging.INFO)
+    with app.doorbell as doorbell:
+        # Claimed before the heavy imports: from here on nobody starts another worker.
+        claimed = doorbell.claim()
+        if ready_fd is not None:
+            os.close(ready_fd)
+        if not claimed:
+            click.echo("A worker serves this data folder already.")
+            return
+        asyncio.run(app.work())
+        _log.info("worker leaves", extra={"action": "worker_left"})

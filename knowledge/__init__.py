@@ -1,0 +1,1 @@
+"""What the clone has read: documents in, the right passages out."""

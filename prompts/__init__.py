@@ -1,0 +1,1 @@
+"""The words of the clone: prompt texts as Markdown files and the persona loader."""

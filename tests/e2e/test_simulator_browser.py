@@ -1,0 +1,462 @@
+"""The simulator's page in a real browser, in front of a conversation that lives in memory."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from agent.messages import IncomingMessage
+from channels.simulator import Bubble, simulator_blueprint
+
+T = TypeVar("T")
+CHROMIUM = shutil.which("chromium")
+CHROMEDRIVER = shutil.which("chromedriver")
+DESKTOP = (1280, 900)
+PHONE = (390, 844)
+SENT = "Network.requestWillBeSent"
+WATCH = """
+window.timers = new Set();
+const ask = window.fetch.bind(window);
+window.fetch = (...request) => (window.asking = ask(...request));
+const [set, clear] = [window.setTimeout.bind(window), window.clearTimeout.bind(window)];
+window.setTimeout = (call, wait) => {
+  const id = set(() => { window.timers.delete(id); call(); }, wait);
+  window.timers.add(id);
+  return id;
+};
+window.clearTimeout = (id) => { window.timers.delete(id); clear(id); };
+"""
+SHOW_OR_HIDE = """
+Object.defineProperty(document, "hidden", { configurable: true, value: arguments[0] });
+document.dispatchEvent(new Event("visibilitychange"));
+"""
+REST = """
+const done = arguments[0];
+window.asking.finally(() => {
+  const pause = new MessageChannel();
+  let rounds = 200;
+  pause.port1.onmessage = () => rounds-- ? pause.port2.postMessage("") : done(window.timers.size);
+  pause.port2.postMessage("");
+});
+"""
+NAME = "Alberto Santos-Dumont"
+ANSWER = "Foi em 23 de outubro de 1906, no campo de Bagatelle, em Paris. Voei uns sessenta metros."
+TRACE: Mapping[str, object] = {
+    "route": ["understand", "retrieve", "generate", "guard"],
+    "passages": [
+        {
+            "document": "biografia.md",
+            "section": "O 14-bis",
+            "excerpt": "Em 23 de outubro de 1906, no campo de Bagatelle, o 14-bis deixou o chão "
+            "por seus próprios meios, diante de uma multidão e de uma comissão do Aeroclube da "
+            "França. Percorri cerca de sessenta metros, a dois ou três metros de altura. "
+            "O público invadiu o campo e me levou nos ombros.",
+            "score": 0.91,
+            "used": True,
+        },
+        {
+            "document": "biografia.md",
+            "section": "Os recordes de novembro",
+            "excerpt": "Em 12 de novembro voltei a Bagatelle e voei 220 metros em 21 segundos.",
+            "score": 0.64,
+            "used": True,
+        },
+        {
+            "document": "cartas.md",
+            "section": "Carta a um amigo, 1901",
+            "excerpt": "Contornei a Torre Eiffel com o número 6, e o prêmio Deutsch foi repartido.",
+            "score": 0.27,
+            "used": False,
+        },
+    ],
+    "model": "offline",
+    "seconds": 0.42,
+    "usage": {"input_tokens": 1184, "output_tokens": 46},
+    "status": "done",
+    "error": "",
+}
+
+
+@dataclass
+class FakeConversation:
+    """A clone in memory that reads and answers when the test says so."""
+
+    received: list[IncomingMessage] = field(default_factory=list)
+    bubbles: dict[str, Bubble] = field(default_factory=dict)
+    asked: int = 0
+    away: bool = False
+    _typing: bool = False
+    _version: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def receive(self, message: IncomingMessage) -> str | None:
+        # The inbox knows a message by a keyed hash of its id; so does the fake.
+        key = f"hash-of-{message.message_id}"
+        with self._lock:
+            if key not in self.bubbles:
+                self.received.append(message)
+                self.put(key, "me", message.text, "stored")
+        return None
+
+    def timeline(self, contact_id: str, after: int) -> Sequence[Bubble]:
+        self.asked += 1
+        with self._lock:
+            theirs = {
+                f"hash-of-{m.message_id}" for m in self.received if m.contact_id == contact_id
+            }
+            return [
+                bubble
+                for bubble in self.bubbles.values()
+                if bubble.version > after and bubble.id.split(":")[0] in theirs
+            ]
+
+    def is_typing(self, contact_id: str) -> bool:
+        return self._typing
+
+    def trace(self, contact_id: str, turn_id: str) -> Mapping[str, object] | None:
+        return TRACE if turn_id in self.bubbles else None
+
+    def read(self) -> None:
+        """Take every waiting message up and start to type, as a worker does."""
+        with self._lock:
+            self._typing = True
+            for bubble in [each for each in self.bubbles.values() if each.status == "stored"]:
+                self._change(replace(bubble, status="read"))
+
+    def reply(self, text: str) -> None:
+        """Answer everything that waits as one turn."""
+        with self._lock:
+            waiting = [
+                b for b in self.bubbles.values() if b.side == "me" and b.status != "answered"
+            ]
+            turn = waiting[0].id
+            for bubble in waiting:
+                self._change(replace(bubble, status="answered", turn_id=turn))
+            self.put(f"{turn}:0", "clone", text, "sent", turn)
+            self._typing = False
+
+    def put(self, key: str, side: Any, text: str, status: Any, turn: str = "") -> None:
+        """Show a bubble in the conversation."""
+        now = time.time()
+        self._change(
+            Bubble(id=key, side=side, text=text, at=now, status=status, turn_id=turn, version=0)
+        )
+
+    def _change(self, bubble: Bubble) -> None:
+        self._version += 1
+        self.bubbles[bubble.id] = replace(bubble, version=self._version)
+
+
+class Quiet(WSGIRequestHandler):
+    """Serves without a line per request."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Page:
+    """The open page, in the words of who looks at it."""
+
+    driver: webdriver.Chrome
+    address: str
+    conversation: FakeConversation
+    #: The console may show failed requests only where the test makes them fail.
+    may_fail: bool = False
+
+    def one(self, css: str) -> WebElement:
+        return self.wait(lambda: next(iter(self.all(css)), None))
+
+    def all(self, css: str) -> list[WebElement]:
+        """Return the visible elements."""
+        return [e for e in self.driver.find_elements(By.CSS_SELECTOR, css) if e.is_displayed()]
+
+    def texts(self, css: str) -> list[str]:
+        return [element.text for element in self.all(css)]
+
+    def wait(self, until: Callable[[], T | None]) -> T:
+        """Wait for a true value; elements that the page replaced meanwhile are looked up again."""
+        waiting = WebDriverWait(
+            self.driver, 10, 0.05, ignored_exceptions=(StaleElementReferenceException,)
+        )
+        found = waiting.until(lambda _: until())
+        assert found
+        return found
+
+    def write(self, *keys: str) -> None:
+        self.one("#text").send_keys(*keys)
+
+    def exchange(self, text: str, reply: str) -> None:
+        """Send a text and see its reply."""
+        before = len(self.all(".clone .text"))
+        self.write(text, Keys.ENTER)
+        self.wait(lambda: text in [message.text for message in self.conversation.received])
+        self.conversation.reply(reply)
+        self.wait(lambda: len(self.all(".clone .text")) > before)
+
+    def errors(self) -> list[str]:
+        """Return what the console has shown since it was last asked."""
+        return [entry["message"] for entry in logged(self.driver, "browser")]
+
+    def hosts(self) -> set[str | None]:
+        """Return every host that the page asked for anything."""
+        events = [json.loads(entry["message"]) for entry in logged(self.driver, "performance")]
+        requests = [e["message"] for e in events if e["message"]["method"] == SENT]
+        urls = [request["params"]["request"]["url"] for request in requests]
+        return {urlsplit(url).hostname for url in urls if url.startswith(("http", "ws"))}
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One Chromium for all tests; each test has its own port, hence its own storage."""
+    if CHROMIUM is None or CHROMEDRIVER is None:
+        pytest.skip("needs Chromium: install chromium and chromium-driver to run it")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (
+        *("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"),
+        *("disable-background-networking", "disable-component-update", "disable-sync"),
+        *(
+            "lang=pt-BR",
+            "accept-lang=pt-BR",
+            f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
+        ),
+    ):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(CHROMEDRIVER)
+    chromium = webdriver.Chrome(options=options, service=service)
+    # Timers that have not fired and the last request, so that a page at rest can be told.
+    chromium.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+    yield chromium
+    chromium.quit()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(request: pytest.FixtureRequest, driver: webdriver.Chrome) -> Iterator[Page]:
+    """The page on a desktop and on a phone, which must end without errors or foreign requests."""
+    width, height = request.param
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    conversation = FakeConversation()
+    server = serve(conversation)
+    try:
+        opened = Page(driver, f"http://127.0.0.1:{server.port}/", conversation)
+        driver.get(opened.address)
+        opened.wait(lambda: conversation.asked > 0)
+        yield opened
+        assert opened.hosts() == {"127.0.0.1"}
+        assert opened.errors() == [] or opened.may_fail
+    finally:
+        driver.get("about:blank")
+        server.shutdown()
+        server.server_close()
+        logged(driver, "browser")
+        logged(driver, "performance")
+
+
+def logged(driver: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
+    """Take the entries out of one of the browser's logs."""
+    entries: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call]
+    return entries
+
+
+def serve(conversation: FakeConversation) -> BaseWSGIServer:
+    """Serve the page on a free loopback port, from a thread."""
+    app = Flask(__name__)
+    app.register_blueprint(
+        simulator_blueprint(
+            conversation=conversation, persona_name=NAME, languages=("pt", "en"), token=None
+        )
+    )
+
+    @app.before_request
+    def be_away() -> tuple[str, int] | None:
+        return ("away", 503) if conversation.away else None
+
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    return server
+
+
+def test_a_message_gets_its_ticks_and_its_reply(page: Page) -> None:
+    """A sent text is ticked as received, read and answered, while the clone is seen typing."""
+    page.write("Quando foi o primeiro voo do 14-bis?", Keys.ENTER)
+
+    page.one(".me .tick.stored")
+    assert page.texts(".me .text") == ["Quando foi o primeiro voo do 14-bis?"]
+    page.conversation.read()
+    page.one(".me .tick.read")
+    page.one("#typing")
+    page.wait(lambda: page.one("#presence").text == "digitando…")
+    page.conversation.reply(ANSWER)
+    page.one(".me .tick.answered")
+    page.wait(lambda: page.texts(".clone .text") == [ANSWER])
+    page.wait(lambda: page.one("#presence").text == "online")
+    assert page.all("#typing") == []
+    assert page.texts(".day") == ["Hoje"]
+
+
+def test_the_panel_tells_what_happened_in_the_turn(page: Page) -> None:
+    """The button of a reply shows route, passages, model, seconds and tokens of its turn."""
+    page.exchange("Quando voou o 14-bis?", ANSWER)
+
+    page.one(".explain").click()
+
+    page.wait(lambda: page.texts(".route li") == TRACE["route"])
+    assert page.texts(".passage .file") == ["biografia.md", "biografia.md", "cartas.md"]
+    assert page.texts(".passage.used .section") == ["O 14-bis", "Os recordes de novembro"]
+    assert page.texts(".measure span") == ["0,91", "0,64", "0,27"]
+    assert page.texts(".facts dd") == ["offline", "0,42 s", "1.184", "46", "respondido"]
+    panel = page.one("#panel").rect
+    assert panel["x"] >= 0
+    assert panel["x"] + panel["width"] <= page.driver.execute_script("return innerWidth")
+
+
+def test_the_panel_is_left_by_keyboard(page: Page) -> None:
+    """Escape closes the panel and gives the focus back to the button that opened it."""
+    page.exchange("Oi", "Olá!")
+    page.one(".explain").send_keys(Keys.ENTER)
+    page.wait(lambda: page.texts(".route li"))
+    assert page.driver.switch_to.active_element.get_attribute("id") == "panel-title"
+
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+
+    assert page.all("#panel") == []
+    assert page.driver.switch_to.active_element == page.one(".explain")
+
+
+def test_markup_is_shown_as_text(page: Page) -> None:
+    """Markup in a message or a reply is read, never run."""
+    markup = "<img src=x onerror=\"document.title='owned'\"><b>oi</b>"
+
+    page.exchange(markup, markup)
+
+    assert page.texts(".me .text") == [markup]
+    assert page.texts(".clone .text") == [markup]
+    assert page.all("#log img, #log b:not(#unseen)") == []
+    assert NAME in page.driver.title
+
+
+def test_shift_enter_makes_a_line(page: Page) -> None:
+    """Enter sends; with Shift it breaks the line and the input grows."""
+    low = page.one("#text").rect["height"]
+    page.write("um", Keys.SHIFT, Keys.ENTER, Keys.NULL, "dois")
+    assert page.one("#text").rect["height"] > low
+
+    page.write(Keys.ENTER)
+
+    page.one(".me .tick.stored")
+    assert [message.text for message in page.conversation.received] == ["um\ndois"]
+    assert page.one("#text").rect["height"] == low
+
+
+def test_a_suggestion_starts_the_conversation(page: Page) -> None:
+    """An empty conversation offers three questions, and a tap asks one."""
+    page.wait(lambda: len(page.all("#suggestions button")) == 3)
+    question = page.texts("#suggestions button")[0]
+
+    page.all("#suggestions button")[0].click()
+
+    page.one(".me .tick.stored")
+    assert page.texts(".me .text") == [question]
+    assert page.all("#empty") == []
+
+
+def test_messages_survive_a_server_that_is_away(page: Page) -> None:
+    """While the server is away messages wait under a banner; then each is delivered once."""
+    page.may_fail = True
+    page.conversation.away = True
+    page.write("primeira", Keys.ENTER, "segunda", Keys.ENTER)
+    page.one("#away")
+    page.wait(lambda: len(page.all(".me .tick.sending")) == 2)
+
+    page.conversation.away = False
+    page.one("#retry").click()
+
+    page.wait(lambda: len(page.all(".me .tick.stored")) == 2)
+    page.wait(lambda: page.all("#away") == [])
+    assert [message.text for message in page.conversation.received] == ["primeira", "segunda"]
+    assert page.texts(".me .text") == ["primeira", "segunda"]
+
+
+def test_the_conversation_is_there_after_a_reload(page: Page) -> None:
+    """Reloading shows the same bubbles, because the conversation lives in the clone."""
+    page.exchange("Oi", "Olá!")
+
+    page.driver.refresh()
+
+    page.wait(lambda: page.texts(".text") == ["Oi", "Olá!"])
+
+
+def test_a_new_conversation_starts_empty(page: Page) -> None:
+    """A new conversation is another contact to the clone, and shows nothing of the old one."""
+    page.exchange("Oi", "Olá!")
+
+    page.one("#new").click()
+    page.one("#begin").click()
+    page.one("#empty")
+    page.write("De novo", Keys.ENTER)
+
+    page.one(".me .tick.stored")
+    assert page.texts(".text") == ["De novo"]
+    first, second = (message.contact_id for message in page.conversation.received)
+    assert first != second
+
+
+def test_older_messages_are_not_scrolled_away(page: Page) -> None:
+    """Who reads above stays there: news are counted on a button that leads to them."""
+    page.exchange("Conte tudo", "linha\n" * 60)
+    page.driver.execute_script("document.getElementById('log').scrollTop = 0")
+    page.one("#jump")
+    turn = next(iter(page.conversation.bubbles))
+
+    page.conversation.put(f"{turn}:1", "clone", "E mais isto.", "sent", turn)
+
+    page.wait(lambda: page.texts("#unseen") == ["1"])
+    assert page.driver.execute_script("return document.getElementById('log').scrollTop") == 0
+    page.one("#jump").click()
+    page.wait(lambda: page.all("#jump") == [])
+
+
+def test_a_hidden_page_asks_for_nothing(page: Page) -> None:
+    """A page in the background has no timer left, and asks again as soon as it is looked at."""
+    page.driver.execute_script(SHOW_OR_HIDE, True)
+    assert page.driver.execute_async_script(REST) == 0
+    asked = page.conversation.asked
+
+    page.driver.execute_script(SHOW_OR_HIDE, False)
+
+    page.wait(lambda: page.conversation.asked > asked)
+
+
+def test_the_page_speaks_the_languages_of_the_browser(page: Page) -> None:
+    """The page's own words follow the browser, and are Portuguese for a language it lacks."""
+    found = {}
+    for locale in ("en-US", "es-AR", "de-DE"):
+        page.driver.execute_cdp_cmd(
+            "Emulation.setUserAgentOverride", {"userAgent": "test", "acceptLanguage": locale}
+        )
+        page.driver.refresh()
+        found[locale] = page.one("#text").get_attribute("placeholder")
+    page.driver.execute_cdp_cmd(
+        "Emulation.setUserAgentOverride", {"userAgent": "", "acceptLanguage": "pt-BR"}
+    )
+
+    assert found == {"en-US": "Message", "es-AR": "Mensaje", "de-DE": "Mensagem"}
