@@ -18,6 +18,7 @@ from prompts.persona import Persona, PersonaError, load_persona
 
 if TYPE_CHECKING:
     from flask import Flask
+    from twilio.rest import Client
 
     from agent.clone import Clone
     from agent.graph import Graph
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from channels.database import Database
     from channels.dispatch import Dispatcher
     from channels.doorbell import Doorbell
+    from channels.sender import Sender
     from channels.turns import Turns
     from knowledge.retriever import KnowledgeRetriever
 
@@ -164,7 +166,10 @@ class Application:
         from channels.worker import Worker, run_until_stopped
 
         settings = self.settings
-        senders = {"simulator": SimulatorSender(), "whatsapp": WhatsAppSender(settings.twilio)}
+        senders: dict[str, Sender] = {
+            "simulator": SimulatorSender(),
+            "whatsapp": WhatsAppSender(settings.twilio.whatsapp_from, self._twilio_client),
+        }
         async with self.clone() as clone:
             worker = Worker(
                 turns=self.turns,
@@ -178,6 +183,11 @@ class Application:
                 concurrency=settings.concurrency,
             )
             await run_until_stopped(worker)
+
+    def _twilio_client(self) -> "Client":
+        from channels.twilio_client import twilio_client
+
+        return twilio_client(self.settings.twilio)
 
     def _switch_tracing(self) -> None:
         """LangSmith reads the environment by itself; nothing leaves unless the settings say so."""

@@ -2,18 +2,18 @@
 
 import contextlib
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import InDoubtError, PermanentError, TemporaryError, VendorError
 from agent.messages import TurnMessage
-from agent.settings import Twilio
 from agent.vendors import Vendor, explain_http
 from channels.outbox import Part
 from channels.parts import split_reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twilio.rest import Client
 
 #: How far back a lost part is looked for; Twilio's clock and ours may differ by some seconds.
@@ -24,11 +24,13 @@ _LOOK_UP_LIMIT = 20
 class WhatsAppSender:
     """The `Sender` of WhatsApp through Twilio."""
 
-    def __init__(self, twilio: Twilio) -> None:
-        self._twilio = twilio
+    def __init__(self, sender: str, connect: "Callable[[], Client]") -> None:
+        self._sender = sender
+        #: Called at the first send, in the event loop: a clone without WhatsApp loads no Twilio.
+        self._connect = connect
         # A send is never repeated blindly, so one attempt; the lane looks it up and repeats.
-        self._sending = Vendor("twilio", _explain, attempts=1, attempt_seconds=15.0)
-        self._asking = Vendor("twilio", _explain, attempts=2, attempt_seconds=10.0)
+        self._sending = Vendor("twilio", self._explain, attempts=1, attempt_seconds=15.0)
+        self._asking = Vendor("twilio", self._explain, attempts=2, attempt_seconds=10.0)
 
     def parts(self, text: str) -> Sequence[str]:
         """Cut a reply where WhatsApp's length of 1,600 characters asks for it."""
@@ -39,7 +41,7 @@ class WhatsAppSender:
         try:
             message = await self._sending.call(
                 lambda: self._client.messages.create_async(
-                    to=part.address, from_=self._twilio.whatsapp_from, body=part.body
+                    to=part.address, from_=self._sender, body=part.body
                 )
             )
         except TemporaryError as error:
@@ -53,7 +55,7 @@ class WhatsAppSender:
         since = (part.sending_at or 0.0) - _LOOK_BACK_SECONDS
         listed = await self._asking.call(
             lambda: self._client.messages.list_async(
-                to=part.address, from_=self._twilio.whatsapp_from, limit=_LOOK_UP_LIMIT
+                to=part.address, from_=self._sender, limit=_LOOK_UP_LIMIT
             )
         )
         for message in listed:
@@ -82,30 +84,17 @@ class WhatsAppSender:
 
     @cached_property
     def _client(self) -> "Client":
-        from twilio.http.async_http_client import AsyncTwilioHttpClient
-        from twilio.rest import Client
+        return self._connect()
 
-        client = Client(
-            self._twilio.account_sid,
-            self._twilio.auth_token.reveal(),
-            region=self._twilio.region or None,
-            edge=self._twilio.edge or None,
-            http_client=AsyncTwilioHttpClient(),
-        )
-        if self._twilio.api_base_url:
-            client.api.base_url = self._twilio.api_base_url
-            client.messaging.base_url = self._twilio.api_base_url
-        return client
+    def _explain(self, error: Exception) -> VendorError:
+        from aiohttp import ClientConnectorError
+        from twilio.base.exceptions import TwilioException, TwilioRestException
 
-
-def _explain(error: Exception) -> VendorError:
-    from aiohttp import ClientConnectorError
-    from twilio.base.exceptions import TwilioException, TwilioRestException
-
-    if isinstance(error, TwilioRestException):
-        return explain_http("twilio", error.status, str(error.code or ""))
-    if isinstance(error, ClientConnectorError):
-        return TemporaryError("twilio could not be reached", code="connection")
-    if isinstance(error, TwilioException):
-        return PermanentError("twilio's client refused: check TWILIO_ACCOUNT_SID and its token")
-    return InDoubtError("the connection to twilio broke", code="connection")
+        if isinstance(error, TwilioRestException):
+            asked = self._client.http_client.retry_after
+            return explain_http("twilio", error.status, str(error.code or ""), asked)
+        if isinstance(error, ClientConnectorError):
+            return TemporaryError("twilio could not be reached", code="connection")
+        if isinstance(error, TwilioException):
+            return PermanentError("twilio's client refused: check TWILIO_ACCOUNT_SID and its token")
+        return InDoubtError("the connection to twilio broke", code="connection")

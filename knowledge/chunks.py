@@ -14,7 +14,8 @@ from knowledge.sections import Section
 CHUNKS_VERSION = 1
 
 CHUNK_CHARACTERS = 300
-OVERLAP_CHARACTERS = 100
+#: At most; cut at sentence ends, the overlap comes to about 100 on average.
+OVERLAP_CHARACTERS = 150
 PARAGRAPH_CHARACTERS = 1000
 # Paragraphs shorter than this are read together with the next: lists, dialogue, verse.
 _SHORT_PARAGRAPH = 300
