@@ -5,15 +5,16 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from dotenv import load_dotenv
 
-from agent.errors import CloneError, SettingsError, StorageError
+from agent.errors import SettingsError
 from agent.keys import Keys, installation_secret
 from agent.logs import configure_logging
 from agent.settings import HOUSE, Settings
+from agent.storage import open_sqlite
 from prompts.persona import Persona, PersonaError, load_persona
 
 if TYPE_CHECKING:
@@ -28,11 +29,18 @@ if TYPE_CHECKING:
     from channels.doorbell import Doorbell
     from channels.sender import Sender
     from channels.turns import Turns
+    from knowledge.documents import SourceFile, Unreadable
+    from knowledge.indexer import Indexer
     from knowledge.retriever import KnowledgeRetriever
 
 
 class Application:
     """Everything the settings describe, each part built at first use; heavy ones import late."""
+
+    #: Sends log lines from a level up to a stream.
+    log_to = staticmethod(configure_logging)
+    #: Opens a database to look at it only; raises `StorageError`.
+    inspect = staticmethod(partial(open_sqlite, read_only=True))
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = dict(env)
@@ -105,6 +113,22 @@ class Application:
             embeddings=embeddings(self.settings),
             embeddings_id=self.settings.embeddings,
         )
+
+    @cached_property
+    def indexer(self) -> "Indexer":
+        """What reads the owner's files into the index."""
+        from agent.adapters.models import embeddings
+        from knowledge.dense import DenseArm
+        from knowledge.indexer import Indexer
+
+        arm = DenseArm(embeddings(self.settings), self.settings.embeddings)
+        return Indexer(self.settings.documents, self.settings.data / "knowledge", arm)
+
+    def found_documents(self) -> "list[SourceFile | Unreadable]":
+        """Return the owner's files as they stand in the folder now."""
+        from knowledge.documents import find_documents
+
+        return list(find_documents(self.settings.documents))
 
     @cached_property
     def services(self) -> "Services":
@@ -182,7 +206,11 @@ class Application:
                 idle_seconds=settings.idle_seconds,
                 concurrency=settings.concurrency,
             )
-            await run_until_stopped(worker)
+            try:
+                await run_until_stopped(worker)
+            finally:
+                for sender in senders.values():
+                    await sender.close()
 
     def _twilio_client(self) -> "Client":
         from channels.twilio_client import twilio_client
@@ -207,25 +235,15 @@ def make_graph() -> Any:
 
 
 def main() -> None:
-    """Run the `clone` command; one clear line and a non-zero exit for what went wrong."""
+    """Run the `clone` command."""
     from commands import command_line
 
-    try:
-        command_line(obj=Application(_environment()), prog_name="clone")
-    except (SettingsError, StorageError) as error:
-        sys.exit(_complain(error, 2))
-    except CloneError as error:
-        sys.exit(_complain(error, 1))
+    command_line(obj=Application(_environment()), prog_name="clone")
 
 
 def _environment() -> Mapping[str, str]:
     load_dotenv(HOUSE / ".env")
     return os.environ
-
-
-def _complain(error: CloneError, code: int) -> int:
-    print(f"clone: {error}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ class Clone:
                         else:
                             state = chunk
         except TimeoutError as error:
-            raise TemporaryError("the turn's time is over", code="deadline") from error
+            # A reply that only waits for its voice goes as text.
+            if "remember" not in route:
+                raise TemporaryError("the turn's time is over", code="deadline") from error
         return _reply(state, route, time.perf_counter() - began)
 
     def apology(self, turn: Turn) -> str:

@@ -32,6 +32,9 @@ class Lexicon:
     #: Kind of answer → pattern of the questions that ask for it, and of the sentences that hold it.
     asks: Mapping[str, re.Pattern[str]]
     holds: Mapping[str, re.Pattern[str]]
+    #: How contacts ask for, and say, what they told of themselves.
+    recall: Mapping[str, re.Pattern[str]]
+    recall_frames: frozenset[str]
 
 
 @cache
@@ -49,9 +52,15 @@ def lexicon() -> Lexicon:
         members=members,
         frames=frozenset(data["frames"].split()),
         leaning=frozenset(data["leaning"].split()),
-        asks={kind: re.compile(pattern) for kind, pattern in data["asks"].items()},
-        holds={kind: re.compile(pattern) for kind, pattern in data["holds"].items()},
+        asks=_compiled(data["asks"]),
+        holds=_compiled(data["holds"]),
+        recall=_compiled(data["recall"]),
+        recall_frames=frozenset(data["recall_frames"].split()),
     )
+
+
+def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
+    return {name: re.compile(pattern) for name, pattern in patterns.items()}
 
 
 def kindred(text: str) -> list[str]:
@@ -67,7 +76,7 @@ def kindred(text: str) -> list[str]:
 def telling_words(question: str, names: Iterable[str]) -> list[str]:
     """Return the words of `question` that tell what is asked, without those of the person."""
     idle = lexicon().frames | {word for name in names for word in words(name)}
-    # A search also looks for other forms of a word ("nasceu", "nasci"); here they would count twice.
+    # A search also looks for other forms of a word ("nasceu", "nasci"): they would count twice.
     own = set(word_parts(written_out(question)))
     return [word for word in query_words(question) if word in own and word not in idle]
 

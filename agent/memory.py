@@ -1,11 +1,10 @@
 """What a conversation remembers: a window of messages, one pruned checkpoint per contact."""
 
-import asyncio
 import sqlite3
-from collections.abc import Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiosqlite
 from langchain_core.messages import AnyMessage, HumanMessage, RemoveMessage
@@ -14,32 +13,55 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from agent.errors import StorageError
 from agent.storage import journal_mode, open_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from langchain_core.runnables import RunnableConfig
-    from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+    from langgraph.checkpoint.base import (
+        ChannelVersions,
+        Checkpoint,
+        CheckpointMetadata,
+        CheckpointTuple,
+    )
+
+# A trigger, because it acts within the very statement that saves the new checkpoint: a turn
+# cancelled at any moment leaves either the old conversation or the new one, never none.
+_PRUNING = """
+CREATE TRIGGER IF NOT EXISTS prune AFTER INSERT ON checkpoints BEGIN
+    DELETE FROM checkpoints
+    WHERE thread_id = NEW.thread_id AND checkpoint_ns = NEW.checkpoint_ns
+      AND checkpoint_id <> NEW.checkpoint_id;
+    DELETE FROM writes
+    WHERE thread_id = NEW.thread_id AND checkpoint_ns = NEW.checkpoint_ns
+      AND checkpoint_id <> NEW.checkpoint_id;
+END;
+"""
 
 
-def forget(messages: Sequence[AnyMessage], window_tokens: int) -> list[RemoveMessage]:
-    """Return the removals that bring a conversation back into its window.
+def forget(
+    messages: Sequence[AnyMessage], window_tokens: int, *, keep: Collection[str] = ()
+) -> list[RemoveMessage]:
+    """Return the removals that bring a conversation back into its window of (rough) tokens.
 
     Half the window goes at once: dropping one message each turn would change the beginning
     of every prompt and so defeat the provider's prompt cache. What stays begins with words
-    of the contact.
+    of the contact. Messages whose id is in `keep` stay whatever their length.
     """
-    if count_tokens_approximately(messages) <= window_tokens:
+    sizes = [count_tokens_approximately([message]) for message in messages]
+    left = sum(sizes)
+    if left <= window_tokens:
         return []
-    kept = list(messages)
-    while kept and (
-        count_tokens_approximately(kept) > window_tokens // 2
-        or not isinstance(kept[0], HumanMessage)
-    ):
-        kept.pop(0)
-    dropped = messages[: len(messages) - len(kept)]
-    return [RemoveMessage(id=str(message.id)) for message in dropped]
+    removed: list[RemoveMessage] = []
+    for message, size in zip(messages, sizes, strict=True):
+        fits = left <= window_tokens // 2 and isinstance(message, HumanMessage)
+        if fits or message.id in keep:
+            break
+        left -= size
+        removed.append(RemoveMessage(id=str(message.id)))
+    return removed
 
 
 def serializer() -> JsonPlusSerializer:
@@ -55,14 +77,20 @@ class PrunedSqliteSaver(AsyncSqliteSaver):
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         super().__init__(connection, serde=serializer())
-        self._put_lock = asyncio.Lock()
 
     async def setup(self) -> None:
         """Make the tables; `AsyncSqliteSaver` insists on WAL, which not every SQLite stands."""
         if self.is_setup:
             return
-        await super().setup()
-        await self.conn.execute(f"PRAGMA journal_mode={journal_mode(sqlite3.sqlite_version_info)}")
+        with _storage_errors():
+            await super().setup()
+            journal = journal_mode(sqlite3.sqlite_version_info)
+            await self.conn.executescript(f"PRAGMA journal_mode={journal};{_PRUNING}")
+
+    async def aget_tuple(self, config: "RunnableConfig") -> "CheckpointTuple | None":
+        """Return the thread's conversation; raises `StorageError`."""
+        with _storage_errors():
+            return await super().aget_tuple(config)
 
     async def aput(
         self,
@@ -71,21 +99,17 @@ class PrunedSqliteSaver(AsyncSqliteSaver):
         metadata: "CheckpointMetadata",
         new_versions: "ChannelVersions",
     ) -> "RunnableConfig":
-        """Save a checkpoint and drop the thread's former ones in the same transaction."""
-        await self.setup()
-        thread = (config["configurable"]["thread_id"], config["configurable"]["checkpoint_ns"])
-        async with self._put_lock:
-            for table in ("writes", "checkpoints"):
-                await self.conn.execute(
-                    f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_ns = ?",  # noqa: S608  # nosec B608
-                    thread,
-                )
+        """Save a conversation in the place of its former state; raises `StorageError`."""
+        with _storage_errors():
             return await super().aput(config, checkpoint, metadata, new_versions)
 
-    async def aput_writes(self, *arguments: Any, **options: Any) -> None:
-        """Save a failed run's writes; not amid another thread's transaction."""
-        async with self._put_lock:
-            await super().aput_writes(*arguments, **options)
+
+@contextmanager
+def _storage_errors() -> "Iterator[None]":
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(f"the conversations cannot be kept: {error}") from error
 
 
 def memory_for_one_process() -> InMemorySaver:
@@ -95,9 +119,15 @@ def memory_for_one_process() -> InMemorySaver:
 
 @asynccontextmanager
 async def sqlite_memory(path: Path) -> "AsyncIterator[PrunedSqliteSaver]":
-    """Open the conversations kept at `path`, for the life of a worker."""
+    """Open the conversations kept at `path`, for the life of a worker.
+
+    Raises `StorageError` when the file cannot be used.
+    """
     async with aiosqlite.Connection(lambda: _open(path), iter_chunk_size=64) as connection:
-        yield PrunedSqliteSaver(connection)
+        saver = PrunedSqliteSaver(connection)
+        # Before the first turn: the journal cannot be changed amid another turn's transaction.
+        await saver.setup()
+        yield saver
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -1,23 +1,33 @@
 """The steps of a turn: each reads the state and returns only what it changed."""
 
-from typing import Any, Literal
+import asyncio
+import logging
+from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
-from langgraph.graph import END
 from langgraph.runtime import Runtime
 
 from agent.citations import read_citations
+from agent.conversation import (
+    history,
+    last_reply,
+    lately_said,
+    reply_id,
+    said,
+    turn_at_hand,
+)
 from agent.errors import TemporaryError, VendorError
 from agent.guard import guard_reply
 from agent.memory import forget
 from agent.messages import Media
-from agent.options import Options
+from agent.options import Options, options_of
 from agent.prompt import conversation_prompt, question_prompt
 from agent.services import Services
-from agent.state import FoundPassage, Speech, State
-from agent.text import clean
-from agent.understanding import understand
+from agent.state import FoundPassage, Recording, Speech, State, blank_scratch
+from agent.understanding import Understanding, understand
 from prompts.persona import Lines
+
+_log = logging.getLogger(__name__)
 
 
 class Nodes:
@@ -29,51 +39,48 @@ class Nodes:
 
     async def receive(self, state: State) -> dict[str, Any]:
         """Settle which messages are answered, and let the conversation's oldest part go."""
-        messages = state["messages"]
-        ids = state.get("message_ids") or [str(m.id) for m in _unanswered(messages)]
-        turn_id = state.get("turn_id") or (ids[0] if ids else "turn")
-        stale = [m for m in messages if m.id == reply_id(turn_id)]
-        kept = [m for m in messages if m not in stale]
-        removed = forget(kept, self._services.window_tokens)
-        gone = {message.id for message in removed} - set(ids)
-        removals = [message for message in removed if message.id in gone]
-        spoken = [str(m.content) for m in messages if m.id in ids and m.content]
+        messages = state.get("messages", [])
+        turn = turn_at_hand(state)
+        ids, stale = turn["message_ids"], reply_id(turn["turn_id"])
+        # An attempt before this one may have come as far as a reply, to fewer messages.
+        current = [message for message in messages if message.id != stale]
+        gone = forget(current, self._services.window_tokens, keep=ids)
+        gone += [RemoveMessage(id=stale)] if len(current) < len(messages) else []
+        asked = [message for message in current if message.id in ids]
+        cleaned = [HumanMessage(said(m), id=m.id) for m in asked if m.content != said(m)]
+        before = lately_said(history(current, ids))
         return {
-            "messages": [*removals, *(RemoveMessage(id=str(m.id)) for m in stale)],
-            "message_ids": ids,
-            "turn_id": turn_id,
-            "words": clean("\n".join(spoken)),
+            **blank_scratch(),
+            **turn,
+            "messages": [*gone, *cleaned],
+            "words": "\n".join(filter(None, map(said, asked))),
+            "language": self._understand(before, self._persona.languages).language,
         }
 
     async def transcribe(self, state: State) -> dict[str, Any]:
         """Turn voice notes into the words of their messages."""
-        assert self._services.transcriber is not None  # noqa: S101  # nosec B101 - the router saw it
-        heard: list[AnyMessage] = []
-        for recording in state.get("recordings", []):
-            media = Media(url=recording["url"], content_type=recording["content_type"])
-            words = clean(await self._services.transcriber.transcribe(media)).strip()
-            if words:
-                heard.append(HumanMessage(words, id=recording["message_id"]))
-        said = {str(message.id): str(message.content) for message in heard}
-        texts = [
-            said.get(str(message.id), str(message.content))
-            for message in state["messages"]
-            if message.id in state["message_ids"]
+        recordings = state["recordings"]
+        heard = await asyncio.gather(*map(self._hear, recordings))
+        words = {each.id: [said(each)] for each in state["messages"]}
+        for recording, text in zip(recordings, heard, strict=True):
+            words[recording["message_id"]].append(text)
+        told = [
+            HumanMessage("\n".join(filter(None, words[each])), id=each)
+            for each in state["message_ids"]
         ]
-        return {"messages": heard, "words": "\n".join(filter(None, texts))}
+        return {"messages": told, "words": "\n".join(filter(None, map(said, told)))}
 
     async def understand(self, state: State) -> dict[str, Any]:
         """Tell conversation from questions about the person, and the language."""
-        found = understand(
-            state["words"],
-            languages=self._persona.languages,
-            names=(self._persona.name, *self._persona.aliases),
-        )
+        # The first language is the one when unsure: an "ok" is in that of the conversation.
+        usual = state["language"]
+        others = (each for each in self._persona.languages if each != usual)
+        found = self._understand(state["words"], (usual, *others))
         return {"intent": found.intent, "language": found.language}
 
     async def retrieve(self, state: State, runtime: Runtime[Options]) -> dict[str, Any]:
         """Find what the clone has read about the question."""
-        limit = _options(runtime).passages
+        limit = options_of(runtime).passages
         found = await self._services.retriever.find(state["words"], limit)
         passages = [
             FoundPassage(
@@ -100,7 +107,7 @@ class Nodes:
         )
         answer = await self._ask(prompt)
         text, cited = read_citations(answer.text, len(state["passages"]))
-        return {"reply": text, "cited": cited, **_told_by(answer)}
+        return {"reply": text, "cited": cited, **self._told_by(answer)}
 
     async def converse(self, state: State) -> dict[str, Any]:
         """Make conversation; no fact about the person is asked."""
@@ -114,43 +121,52 @@ class Nodes:
         )
         answer = await self._ask(prompt)
         text, _ = read_citations(answer.text, 0)
-        return {"reply": text or self._lines(state).statement[0], **_told_by(answer)}
-
-    async def abstain(self, state: State) -> dict[str, Any]:
-        """Say that the answer is not known: never twice running in the same words."""
-        lines = self._lines(state).dont_know
-        history = self._history(state)
-        last = next((str(m.content) for m in reversed(history) if isinstance(m, AIMessage)), "")
-        fresh = [line for line in lines if line not in last] or list(lines)
-        return {"reply": fresh[len(history) // 2 % len(fresh)], "cited": []}
-
-    async def admit_no_documents(self, state: State) -> dict[str, Any]:
-        """Say that there is nothing to go by yet."""
-        return {"reply": self._lines(state).no_documents}
-
-    async def decline_recording(self, state: State) -> dict[str, Any]:
-        """Say kindly that this clone does not hear."""
-        return {"reply": self._lines(state).hearing_off}
-
-    async def ask_to_repeat(self, state: State) -> dict[str, Any]:
-        """Say that the recording held no words."""
-        return {"reply": self._lines(state).could_not_hear}
-
-    async def decline_kind(self, state: State) -> dict[str, Any]:
-        """Say kindly that this kind of message cannot be taken in."""
-        return {"reply": self._lines(state).cannot_take}
+        return {"reply": text, **self._told_by(answer)}
 
     async def guard(self, state: State) -> dict[str, Any]:
         """Take out of the reply what no reply may carry."""
         allowed = guard_reply(
             state["reply"],
             sources=[
-                *(passage["text"] for passage in state.get("passages", [])),
+                *(passage["text"] for passage in state["passages"]),
                 *self._persona.give_out.values(),
             ],
             domains=self._services.link_domains,
         )
-        return {"reply": allowed or self._lines(state).dont_know[0]}
+        return {"reply": allowed}
+
+    async def acknowledge(self, state: State) -> dict[str, Any]:
+        """Meet conversation with a kind line of its kind, where the model found no words."""
+        lines = self._lines(state)
+        fitting = {
+            "greeting": lines.greeting,
+            "thanks": lines.thanks,
+            "laughter": lines.laughter,
+            "farewell": lines.farewell,
+            "about_clone": lines.about_clone,
+            "recall": (lines.nothing_to_recall,),
+        }
+        return self._line(state, *fitting.get(state["intent"], lines.statement))
+
+    async def abstain(self, state: State) -> dict[str, Any]:
+        """Say that the answer is not known."""
+        return self._line(state, *self._lines(state).dont_know)
+
+    async def admit_no_documents(self, state: State) -> dict[str, Any]:
+        """Say that there is nothing to go by yet."""
+        return self._line(state, self._lines(state).no_documents)
+
+    async def decline_recording(self, state: State) -> dict[str, Any]:
+        """Say kindly that this clone does not hear."""
+        return self._line(state, self._lines(state).hearing_off)
+
+    async def ask_to_repeat(self, state: State) -> dict[str, Any]:
+        """Say that the recording held no words."""
+        return self._line(state, self._lines(state).could_not_hear)
+
+    async def decline_kind(self, state: State) -> dict[str, Any]:
+        """Say kindly that this kind of message cannot be taken in."""
+        return self._line(state, self._lines(state).cannot_take)
 
     async def open_late(self, state: State) -> dict[str, Any]:
         """Open with a short apology for the delay."""
@@ -158,101 +174,61 @@ class Nodes:
 
     async def remember(self, state: State) -> dict[str, Any]:
         """Put the reply into the conversation."""
+        author = state["author"]
         reply = AIMessage(
             state["reply"],
             id=reply_id(state["turn_id"]),
-            response_metadata={"model_name": state.get("model", "")},
+            response_metadata={"model_name": author} if author else {},
         )
         return {"messages": [reply]}
 
     async def speak(self, state: State) -> dict[str, Any]:
         """Say the reply in the person's voice; whatever fails, the text still goes."""
-        assert self._services.voice is not None  # noqa: S101  # nosec B101 - the router saw it
+        assert self._services.voice is not None  # nosec B101 - the route here saw it
         try:
             audio = await self._services.voice.speak(state["reply"])
-        except VendorError:
+        except VendorError as error:
+            _log.warning("reply not spoken", extra={"action": "voice_failed", "error": error.code})
             return {}
         return {"speech": Speech(data=audio.data, content_type=audio.content_type)}
 
-    def route_received(
-        self, state: State
-    ) -> Literal["transcribe", "decline_recording", "understand", "decline_kind"]:
-        """Recordings are heard first; words are answered even beside what cannot be taken in."""
-        if state.get("recordings") and self._services.transcriber is not None:
-            return "transcribe"
-        if state["words"].strip():
-            return "understand"
-        return "decline_recording" if state.get("recordings") else "decline_kind"
-
-    def route_heard(self, state: State) -> Literal["understand", "ask_to_repeat"]:
-        """Only words can be understood."""
-        return "understand" if state["words"].strip() else "ask_to_repeat"
-
-    def route_understood(self, state: State) -> Literal["retrieve", "converse"]:
-        """Only questions about the person need passages."""
-        return "retrieve" if state["intent"] == "question" else "converse"
-
-    def route_found(self, state: State) -> Literal["generate", "abstain", "admit_no_documents"]:
-        """Without a passage no model is asked: it could only invent."""
-        if state["passages"]:
-            return "generate"
-        return "admit_no_documents" if state["knows_nothing"] else "abstain"
-
-    def route_answered(self, state: State) -> Literal["guard", "abstain"]:
-        """A model that found no answer in the passages said so."""
-        return "guard" if state["reply"] else "abstain"
-
-    def route_guarded(self, state: State) -> Literal["open_late", "remember"]:
-        """A reply that comes late says so first."""
-        return "open_late" if state.get("late") else "remember"
-
-    def route_remembered(self, state: State, runtime: Runtime[Options]) -> str:
-        """Voice answers voice, or everything, as the settings and the run's options say."""
-        mode = self._services.voice_replies
-        wanted = mode == "always" or (mode == "mirror" and bool(state.get("recordings")))
-        allowed = _options(runtime).voice and self._services.voice is not None
-        return "speak" if wanted and allowed else END
+    async def _hear(self, recording: Recording) -> str:
+        assert self._services.transcriber is not None  # nosec B101 - the route here saw it
+        media = Media(url=recording["url"], content_type=recording["content_type"])
+        return await self._services.transcriber.transcribe(media)
 
     async def _ask(self, prompt: list[AnyMessage]) -> AIMessage:
-        answer = await self._services.model_vendor.call(
-            lambda: self._services.model.ainvoke(prompt)
-        )
-        if not answer.text.strip():
-            raise TemporaryError(f"{self._services.model_vendor.name} gave an empty answer")
-        return answer
+        model, vendor = self._services.model, self._services.model_vendor
+
+        async def ask_once() -> AIMessage:
+            answer = await model.ainvoke(prompt)
+            if not answer.text.strip() and not answer.additional_kwargs.get("refusal"):
+                raise TemporaryError(f"{vendor.name} gave an empty answer", code="empty")
+            return answer
+
+        return await vendor.call(ask_once)
+
+    def _told_by(self, answer: AIMessage) -> dict[str, Any]:
+        name = answer.response_metadata.get("model_name") or self._services.model_vendor.name
+        usage = answer.usage_metadata
+        counts = {key: value for key, value in (usage or {}).items() if isinstance(value, int)}
+        if usage and (cached := usage.get("input_token_details", {}).get("cache_read")):
+            counts["cached_tokens"] = cached
+        return {"author": name, "model": name, "usage": counts}
 
     def _history(self, state: State) -> list[AnyMessage]:
-        """Return the conversation before this turn, without a reply of an earlier attempt."""
-        own = {*state["message_ids"], reply_id(state["turn_id"])}
-        return [message for message in state["messages"] if message.id not in own]
+        return history(state["messages"], state["message_ids"])
+
+    def _understand(self, words: str, languages: tuple[str, ...]) -> Understanding:
+        names = (self._persona.name, *self._persona.aliases)
+        return understand(words, languages=languages, names=names)
 
     def _lines(self, state: State) -> Lines:
-        return self._persona.lines_in(state.get("language", ""))
+        return self._persona.lines_in(state["language"])
 
-
-def reply_id(turn_id: str) -> str:
-    """Return the id of a turn's reply in the conversation, the same at every attempt."""
-    return f"{turn_id}:reply"
-
-
-def _unanswered(messages: list[AnyMessage]) -> list[AnyMessage]:
-    """Return the contact's messages after the clone's last one: what Studio's chat sends."""
-    after: list[AnyMessage] = []
-    for message in reversed(messages):
-        if isinstance(message, AIMessage):
-            break
-        if isinstance(message, HumanMessage):
-            after.insert(0, message)
-    return after
-
-
-def _told_by(answer: AIMessage) -> dict[str, Any]:
-    usage = answer.usage_metadata
-    counts = {key: value for key, value in (usage or {}).items() if isinstance(value, int)}
-    return {"model": answer.response_metadata.get("model_name", ""), "usage": counts}
-
-
-def _options(runtime: Runtime[Options]) -> Options:
-    """LangGraph gives None where a caller passed no context."""
-    context: Options | None = runtime.context
-    return context or Options()
+    def _line(self, state: State, *fitting: str) -> dict[str, Any]:
+        """Say one of the persona's fitting lines: where there is a choice, not the last one."""
+        before = self._history(state)
+        last = last_reply(before)
+        fresh = [line for line in fitting if line not in last] or fitting
+        return {"reply": fresh[len(before) // 2 % len(fresh)], "cited": [], "author": ""}

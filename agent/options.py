@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from langgraph.runtime import Runtime
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -11,3 +13,9 @@ class Options:
     passages: int = 4
     #: Whether the reply may be spoken.
     voice: bool = True
+
+
+def options_of(runtime: Runtime[Options]) -> Options:
+    """Return the options of a run, or the defaults: LangGraph gives None where none were sent."""
+    given: Options | None = runtime.context
+    return given or Options()

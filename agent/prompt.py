@@ -7,6 +7,7 @@ from datetime import date
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 
 from agent.state import FoundPassage
+from agent.text import clean
 from agent.understanding import Intent
 from prompts.persona import Persona
 from prompts.templates import render
@@ -81,7 +82,10 @@ def conversation_prompt(
 
 
 def _block(number: int, passage: FoundPassage) -> str:
-    title = " · ".join(filter(None, (passage["document"], passage["section"])))
+    # A file may be named anything, lines included.
+    title = " · ".join(
+        " ".join(clean(each).split()) for each in (passage["document"], passage["section"]) if each
+    )
     return f"[{number}] {title}\n{passage['text']}"
 
 

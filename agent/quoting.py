@@ -20,8 +20,8 @@ _HELD, _NOT_HELD, _NAMING, _DATED, _BRIEF, _OWN = 0.25, -0.1, 0.15, 0.1, 0.1, 0.
 _CLOSE, _FAR = 0.15, 60
 #: Lost for each place further down among the passages.
 _LATER = 0.004
-#: A sentence of so many words is brief; one of so many characters hardly stands alone.
-_FEW_WORDS, _FEW_CHARACTERS = 8, 60
+#: A sentence of so many words is brief.
+_FEW_WORDS = 8
 _LONGEST_QUOTE = 600
 _OPENING = 5
 _MEASURES = {"money", "length", "speed", "weight", "age"}
@@ -98,7 +98,7 @@ def quote(
     if not answering:
         return None
     _, best = max(answering, key=lambda each: each[0])
-    chosen = _with_neighbours(best, found, _more(best, asked.kinds))
+    chosen = _with_neighbours(best, found, _more(asked.kinds))
     return Quotation(" ".join(each.text for each in chosen), best.source.number)
 
 
@@ -198,12 +198,11 @@ def _closeness(kind: str, news: str, asked: _Question) -> float:
     return max(0.0, 1 - min(gaps, default=_FAR) / _FAR)
 
 
-def _more(best: _Sentence, kinds: Iterable[str]) -> int:
+def _more(kinds: Iterable[str]) -> int:
     """Return how many sentences to quote after the best: one fact needs none, a story two."""
     if "story" in kinds:
         return 2
-    precise = set(kinds) - _OPEN
-    return 0 if precise and len(best.text) > _FEW_CHARACTERS else 1
+    return 0 if set(kinds) - _OPEN else 1
 
 
 def _with_neighbours(best: _Sentence, found: Sequence[_Sentence], more: int) -> list[_Sentence]:

@@ -11,6 +11,7 @@ from agent.text import fold, words
 
 #: Longer clauses are judged by their beginning: it says what they want, and the cost is bounded.
 _LONGEST = 40
+_LONGEST_WORD = 40
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*")
 _CLAUSE = re.compile(r"[,;:()¿¡«»\"“”—–\U0001f000-\U0001faff]+|\s-\s")
 _STRETCHED = re.compile(r"([aeiou])\1{2,}")
@@ -71,7 +72,8 @@ def written_out(text: str) -> str:
     """Return the folded words of `text`, its chat abbreviations written out, in one line."""
     known = speech().abbreviations
     folded = _CLITIC.sub(r" \1", unstretched(fold(text)))
-    return " ".join(known.get(word, word) for word in words(folded)[:_LONGEST])
+    found = (word[:_LONGEST_WORD] for word in words(folded)[:_LONGEST])
+    return " ".join(known.get(word, word) for word in found)
 
 
 def unstretched(text: str) -> str:

@@ -43,7 +43,7 @@ class TurnInput(TypedDict, total=False):
     turn_id: Annotated[str, UntrackedValue]
     """Id of the turn; the first message's id when absent."""
     message_ids: Annotated[list[str], UntrackedValue]
-    """Which messages are to be answered; those after the last reply when absent."""
+    """Which messages are to be answered; those after the last reply when absent or answered."""
     recordings: Annotated[list[Recording], UntrackedValue]
     """Voice notes among them."""
     late: Annotated[bool, UntrackedValue]
@@ -58,7 +58,7 @@ class State(TurnInput, total=False):
     intent: Annotated[Intent, UntrackedValue]
     """What kind of message that is."""
     language: Annotated[str, UntrackedValue]
-    """The language to answer in."""
+    """The language to answer in: that of the message, or of the conversation when unsure."""
     passages: Annotated[list[FoundPassage], UntrackedValue]
     """What retrieval found, best first."""
     knows_nothing: Annotated[bool, UntrackedValue]
@@ -67,12 +67,29 @@ class State(TurnInput, total=False):
     """Indices of the passages that the reply rests on."""
     reply: Annotated[str, UntrackedValue]
     """What the clone is going to say; empty when the model found no answer."""
+    author: Annotated[str, UntrackedValue]
+    """The model whose words the reply is; empty for a fixed line of the persona."""
     model: Annotated[str, UntrackedValue]
-    """The model that wrote the reply; empty for a fixed line."""
+    """The model that was asked, even when its answer was not used; empty when none was."""
     usage: Annotated[dict[str, int], UntrackedValue]
     """Tokens by kind, as the model reported them."""
-    speech: Annotated[Speech, UntrackedValue]
+    speech: Annotated[Speech | None, UntrackedValue]
     """The reply as sound."""
+
+
+def blank_scratch() -> State:
+    """Return the scratch of a turn that has only begun, where one before may have left its own."""
+    return State(
+        words="",
+        passages=[],
+        knows_nothing=False,
+        cited=[],
+        reply="",
+        author="",
+        model="",
+        usage={},
+        speech=None,
+    )
 
 
 def tracked(schema: type) -> type:

@@ -66,6 +66,11 @@ class Database:
     @cached_property
     def _connection(self) -> sqlite3.Connection:
         connection = open_sqlite(self._path)
-        connection.row_factory = sqlite3.Row
         migrate(connection, read_migrations(_HERE / "migrations" / "sqlite"))
+        # Rows by name; aiosql's single values want a plain dictionary, not `sqlite3.Row`.
+        connection.row_factory = _row
         return connection
+
+
+def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip((column[0] for column in cursor.description), values, strict=True))

@@ -5,6 +5,7 @@ import click
 from commands.ask import ask
 from commands.chat import chat
 from commands.doctor import doctor
+from commands.failure import CommandLine
 from commands.graph import graph
 from commands.index import index
 from commands.init import init
@@ -13,7 +14,10 @@ from commands.serve import serve
 from commands.work import work
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.group(
+    cls=CommandLine,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
 def command_line() -> None:
     """A clone of a person that answers their WhatsApp contacts.
 
@@ -24,7 +28,8 @@ def command_line() -> None:
     clone doctor                 what is missing, and what to do about it
 
     Settings come from the environment and from a file named .env (see .env.example).
-    """
+    Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
+    """  # noqa: D301
 
 
 for command in (init, serve, work, index, ask, chat, doctor, graph, migrate):

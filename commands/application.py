@@ -1,16 +1,21 @@
 """What `app.py` hands to a command."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
     from flask import Flask
 
     from agent.clone import Clone
+    from agent.services import Services
     from agent.settings import Settings
     from channels.database import Database
     from channels.doorbell import Doorbell
-    from knowledge.retriever import KnowledgeRetriever
+    from knowledge.documents import SourceFile, Unreadable
+    from knowledge.indexer import Indexer
     from prompts.persona import Persona
 
 
@@ -38,8 +43,25 @@ class Application(Protocol):
         ...
 
     @property
-    def knowledge(self) -> "KnowledgeRetriever":
-        """What the clone has read."""
+    def indexer(self) -> "Indexer":
+        """What reads the owner's files into the index; raises `SettingsError`."""
+        ...
+
+    @property
+    def services(self) -> "Services":
+        """What a turn works with; raises `SettingsError`."""
+        ...
+
+    def found_documents(self) -> "list[SourceFile | Unreadable]":
+        """Return the owner's files as they stand in the folder now."""
+        ...
+
+    def log_to(self, level: int, stream: TextIO | None = None) -> None:
+        """Send log lines from `level` up to a stream, standard output by default."""
+        ...
+
+    def inspect(self, path: "Path") -> "sqlite3.Connection":
+        """Open a database to look at it only; raises `StorageError`."""
         ...
 
     def web(self, *, simulator: bool = False) -> "Flask":

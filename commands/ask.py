@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.logs import configure_logging
 from commands.asking import one_turn
 
 if TYPE_CHECKING:
@@ -21,13 +20,15 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print text, sources, route, seconds, model.")
 @click.pass_obj
 def ask(app: "Application", question: str, as_json: bool) -> None:
-    """Ask the clone one QUESTION, without WhatsApp.
+    """Ask the clone one QUESTION, without WhatsApp; nothing is remembered.
 
     \b
     clone ask "quando foi o primeiro voo do 14-bis?"
     clone ask --json "where were you born?" | jq .sources
-    """
-    configure_logging(logging.WARNING, sys.stderr)
+    """  # noqa: D301
+    if not question.strip():
+        raise click.UsageError("the question is empty")
+    app.log_to(logging.ERROR, sys.stderr)
     reply = asyncio.run(_ask(app, question))
     if as_json:
         click.echo(json.dumps(_told(reply), ensure_ascii=False, indent=2))

@@ -11,5 +11,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.pass_obj
 def graph(app: "Application") -> None:
-    """Print the graph in Mermaid's language: paste it into a Markdown page or mermaid.live."""
+    """Print the route of a turn in Mermaid's language, for a Markdown page or mermaid.live.
+
+    \b
+    clone graph > route.mmd
+    """  # noqa: D301
     click.echo(app.graph().get_graph().draw_mermaid())

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.pass_obj
 def migrate(app: "Application") -> None:
-    """Bring the database up to date; `clone serve` does it too when it starts."""
+    """Bring the database up to date; `clone serve` does it too when it starts.
+
+    By hand it is for a deployment that wants to know before it starts the new version.
+    """
     app.database.migrate()
     click.echo(f"The database in {app.settings.data} is up to date.")

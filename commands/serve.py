@@ -2,20 +2,21 @@
 
 import logging
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.logs import configure_logging
+from agent.settings import SAMPLE
+from commands.exposure import is_local
+from commands.failure import Failure
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from commands.application import Application
+    from flask import Flask
 
-#: Hosts that only this machine can reach.
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_log = logging.getLogger(__name__)
+    from agent.settings import Settings
+    from commands.application import Application
 
 
 @click.command()
@@ -24,18 +25,35 @@ def serve(app: "Application") -> None:
     """Serve the webhook and the simulator page until Ctrl-C.
 
     The worker that answers starts by itself when a message comes and leaves when idle.
-    The address is set by CLONE_HOST and PORT.
-    """
+    The address is set by CLONE_HOST and PORT; the page is shown to this machine only.
+
+    \b
+    clone serve
+    PORT=8081 clone serve
+    """  # noqa: D301
+    app.log_to(logging.INFO)
+    settings = app.settings
+    web = app.web(simulator=is_local(settings))
+    server = _listen(web, settings)
+    signal.signal(signal.SIGTERM, _leave)
+    click.echo(f"The clone of {app.persona.name} runs on {_address(server, settings.host)}")
+    if settings.persona == SAMPLE / "persona.toml":
+        click.echo("This is the sample clone; `clone init` makes it yours.")
+    try:
+        server.run()
+    finally:
+        server.close()
+        web.extensions["clone"].stop()
+
+
+def _listen(web: "Flask", settings: "Settings") -> Any:
+    """Return waitress's server, bound to its port; raises `Failure` where it cannot be."""
     from waitress.server import create_server
 
-    configure_logging(logging.INFO)
-    settings = app.settings
-    local = settings.host in _LOOPBACK and not settings.public_base_url
-    web = app.web(simulator=local)
     try:
         # Slow clients must not take the threads: waitress reads whole requests before it hands
         # them over, and the long loop time-out leaves an idle process asleep.
-        server = create_server(
+        return create_server(
             web,
             host=settings.host,
             port=settings.port,
@@ -47,18 +65,19 @@ def serve(app: "Application") -> None:
             ident=None,
         )
     except OSError as error:
-        raise click.ClickException(
+        raise Failure(
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
-            "is it running already? Another port: PORT=8081 make run"
+            "does the clone run already? For another port: PORT=8081 clone serve"
         ) from error
-    signal.signal(signal.SIGTERM, _leave)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    click.echo(f"The clone of {app.persona.name} runs on http://{host}:{server.effective_port}")
-    try:
-        server.run()
-    finally:
-        server.close()
-        web.extensions["clone"].stop()
+    except ValueError as error:
+        raise Failure(f"CLONE_HOST={settings.host} is not an address of this machine") from error
+
+
+def _address(server: Any, host: str) -> str:
+    # A name with several addresses (localhost) gives a server that has no port of its own.
+    listened = getattr(server, "effective_listen", None)
+    port = listened[0][1] if listened else server.effective_port
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _leave(number: int, frame: "FrameType | None") -> None:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.logs import configure_logging
-
 if TYPE_CHECKING:
     from commands.application import Application
 
@@ -23,7 +21,7 @@ def work(app: "Application", ready_fd: int | None) -> None:
 
     `clone serve` starts it when needed; by hand it is for looking at one run.
     """
-    configure_logging(logging.INFO)
+    app.log_to(logging.INFO)
     with app.doorbell as doorbell:
         # Claimed before the heavy imports: from here on nobody starts another worker.
         claimed = doorbell.claim()

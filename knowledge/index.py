@@ -1,6 +1,5 @@
 """The chunks of a generation as a LangChain vector store: SQLite rows, FAISS vectors, FTS5."""
 
-import json
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
 from agent.storage import migrate, open_sqlite, transaction
-from knowledge.lexical import LexicalIndex
+from knowledge.rows import ChunkRows
 from knowledge.vectors import Matrix, VectorFile, write_vectors
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -22,8 +21,6 @@ ROWS = "knowledge.db"
 VECTORS = "vectors.faiss"
 
 _BATCH = 256
-# SQLite's limit on `?` in a statement was 999 for long.
-_MOST_PARAMETERS = 900
 
 
 class KnowledgeIndex(VectorStore):
@@ -42,7 +39,8 @@ class KnowledgeIndex(VectorStore):
         *,
         keep_vectors: bool,
     ) -> None:
-        self.lexical = LexicalIndex(connection)
+        self._rows = ChunkRows(connection)
+        self.lexical = self._rows.lexical
         self._connection = connection
         self._path = vectors
         self._embeddings = embeddings
@@ -50,7 +48,7 @@ class KnowledgeIndex(VectorStore):
         #: Vectors of rows that are not in the file yet.
         self._fresh: dict[int, Matrix] = {}
         #: The row of each vector in the file, in its order.
-        self._numbers = self._all_numbers()
+        self._numbers = self._rows.numbers()
         self._file = self._map_file()
         self._stale = bool(self._numbers) and self._file is None
 
@@ -107,17 +105,17 @@ class KnowledgeIndex(VectorStore):
     def delete(self, ids: list[str] | None = None, **kwargs: Any) -> bool:
         """Forget the chunks with these ids, all without `ids`; unknown ids are no mistake."""
         with self._changing():
-            self._remove(self._all_ids() if ids is None else ids)
+            self._remove(self._rows.ids() if ids is None else ids)
         return True
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Return the chunks of these ids that exist, in the order asked for."""
-        found = {doc.id: doc for doc in self._documents("id", list(ids)).values()}
+        found = {document.id: document for document in self._rows.by_ids(ids)}
         return [found[name] for name in ids if name in found]
 
     def get_by_numbers(self, numbers: Iterable[int]) -> dict[int, Document]:
         """Return the chunks of these rows by their numbers."""
-        return self._documents("number", list(numbers))
+        return self._rows.by_numbers(list(numbers))
 
     def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
         """Return the `k` chunks whose vectors are nearest, best first."""
@@ -142,7 +140,7 @@ class KnowledgeIndex(VectorStore):
         """Bring the file of vectors in step with the rows."""
         if not self._stale:
             return
-        numbers = self._all_numbers()
+        numbers = self._rows.numbers()
         if numbers:
             blocks = self._blocks(numbers)
             first = next(blocks)
@@ -178,35 +176,19 @@ class KnowledgeIndex(VectorStore):
 
     def _restore(self, numbers: list[int]) -> dict[int, Matrix]:
         """Return vectors that are in no file: from their rows, or made again."""
-        if not numbers:
-            return {}
-        rows = self._select("number, text, embedding", "number", numbers)
-        vectors = {n: np.frombuffer(blob, np.float32) for n, _, blob in rows if blob is not None}
-        bare = [(n, text) for n, text, blob in rows if blob is None]
-        made = self._embeddings.embed_documents([text for _, text in bare]) if bare else []
-        for (number, _), vector in zip(bare, made, strict=True):
+        vectors, bare = self._rows.embeddings(numbers)
+        made = self._embeddings.embed_documents(list(bare.values())) if bare else []
+        for number, vector in zip(bare, made, strict=True):
             vectors[number] = np.asarray(vector, np.float32)
         return vectors
 
     def _insert(self, name: str, text: str, extra: dict[str, Any], vector: list[float]) -> None:
         array = np.asarray(vector, np.float32)
-        cursor = self._connection.execute(
-            "INSERT INTO chunk (id, text, metadata, embedding) VALUES (?, ?, ?, ?)",
-            (
-                name,
-                text,
-                json.dumps(extra, ensure_ascii=False),
-                array.tobytes() if self._keep_vectors else None,
-            ),
-        )
-        number = int(cursor.lastrowid or 0)
+        number = self._rows.insert(name, text, extra, array if self._keep_vectors else None)
         self._fresh[number] = array
-        self.lexical.add(number, text)
 
     def _remove(self, ids: list[str]) -> None:
-        for number, text in self._select("number, text", "id", ids):
-            self.lexical.remove(number, text)
-            self._connection.execute("DELETE FROM chunk WHERE number = ?", (number,))
+        for number in self._rows.remove(ids):
             self._fresh.pop(number, None)
 
     def _changing(self) -> AbstractContextManager[object]:
@@ -214,30 +196,6 @@ class KnowledgeIndex(VectorStore):
         if self._connection.in_transaction:
             return nullcontext()
         return transaction(self._connection)
-
-    def _documents(self, column: str, keys: list[Any]) -> dict[int, Document]:
-        return {
-            number: Document(id=name, page_content=text, metadata=json.loads(metadata))
-            for number, name, text, metadata in self._select(
-                "number, id, text, metadata", column, keys
-            )
-        }
-
-    def _select(self, columns: str, key: str, values: list[Any]) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = []
-        for start in range(0, len(values), _MOST_PARAMETERS):
-            part = values[start : start + _MOST_PARAMETERS]
-            marks = ", ".join("?" * len(part))
-            # Only names from this file are put into the text; the values are bound.
-            query = f"SELECT {columns} FROM chunk WHERE {key} IN ({marks})"  # nosec
-            found += self._connection.execute(query, part).fetchall()
-        return found
-
-    def _all_numbers(self) -> list[int]:
-        return [n for (n,) in self._connection.execute("SELECT number FROM chunk ORDER BY number")]
-
-    def _all_ids(self) -> list[str]:
-        return [name for (name,) in self._connection.execute("SELECT id FROM chunk")]
 
 
 def _chain(first: Matrix, rest: Iterator[Matrix]) -> Iterator[Matrix]:

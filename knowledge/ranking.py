@@ -1,11 +1,11 @@
 """Joining two rankings into one, and telling a real match from a coincidence of letters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from agent.tokens import document_tokens, word_tokens
 
-# The edge with three letters, and the first four: together they say how a word begins.
-_BEGINNING = 2
+_SHORTEST_RELATED = 4
+_SHORT_WORD = 5
 
 
 def fuse(
@@ -26,17 +26,23 @@ def fuse(
 def shares_word(query_words: Sequence[str], text: str) -> bool:
     """Tell whether `text` holds a word of the query, or a relative of one.
 
-    Relatives begin with the same four letters or share half of the word's 4-grams: inflections
-    and typos are admitted, two words that only end alike are not.
+    Relatives begin alike or share half of the word's 4-grams: inflections and typos are admitted,
+    two long words that only end alike are not.
     """
     held = set(document_tokens(text))
-    for word in query_words:
-        whole, *grams = word_tokens(word)
-        if whole in held or 2 * sum(gram in held for gram in grams) >= len(grams):
-            return True
-        if held.issuperset(grams[:_BEGINNING]):
-            return True
-    return False
+    return any(_is_related(word, held) for word in query_words)
+
+
+def _is_related(word: str, held: Set[str]) -> bool:
+    whole, *grams = word_tokens(word)
+    if whole in held:
+        return True
+    # A number is this one or another, and three letters may stand in anything.
+    if len(word) < _SHORTEST_RELATED or any(character.isdigit() for character in word):
+        return False
+    # The first gram is the edge and three letters, the second the first four.
+    beginning = grams[:1] if len(word) <= _SHORT_WORD else grams[:2]
+    return held >= set(beginning) or 2 * sum(gram in held for gram in grams) >= len(grams)
 
 
 def _spread(scores: Mapping[int, float]) -> dict[int, float]:

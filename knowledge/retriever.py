@@ -81,10 +81,10 @@ class KnowledgeRetriever:
 
     async def aclose(self) -> None:
         """Stop refreshing and let go of the files; a later question opens them again."""
-        if self._refreshing is not None:
+        if self._refreshing is not None and not self._refreshing.done():
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
-            self._refreshing = None
+        self._refreshing = self._first_refresh = None
         async with self._turn:
             await self._use(None)
 

@@ -1,5 +1,6 @@
 """Builds the chat model and the embeddings that a setting names, each with its vendor policy."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import SettingsError, TemporaryError, VendorError
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 #: A read that takes longer is dead; the policy's wall clock bounds the whole call.
 _READ_SECONDS = 25.0
+#: Chat models that LangChain takes for OpenAI's without being told; only OpenAI gets its key.
+_OPENAI_NAMES = ("gpt-", "o1", "o3", "o4", "chatgpt")
+#: Retries and deadlines are the policy's.
+_CLIENT = {"max_retries": 0, "timeout": _READ_SECONDS}
 
 
 def chat_model(settings: Settings, persona: "Persona") -> "tuple[BaseChatModel, Vendor]":
@@ -27,16 +32,17 @@ def chat_model(settings: Settings, persona: "Persona") -> "tuple[BaseChatModel, 
         return OfflineChatModel(persona=persona), Vendor("offline", explain_sdk("offline"))
     from langchain.chat_models import init_chat_model
 
-    provider, _, name = settings.model.rpartition(":")
-    options: dict[str, Any] = {"max_retries": 0, "timeout": _READ_SECONDS}
-    if provider in ("", "openai"):
+    provider, colon, name = settings.model.partition(":")
+    if not colon and provider.startswith(_OPENAI_NAMES):
+        provider, name = "openai", provider
+    options: dict[str, Any] = dict(_CLIENT)
+    if provider == "openai":
         options |= _openai(settings, "CLONE_MODEL")
         if name.startswith("gpt-6"):
-            # A chat reply needs no reasoning; without it these models also take a temperature.
+            # A chat reply needs no reasoning, which costs seconds and refuses a temperature.
             options["reasoning_effort"] = "none"
     model = _build("CLONE_MODEL", init_chat_model, settings.model, options)
-    vendor = provider or "openai"
-    return model, Vendor(vendor, explain_sdk(vendor))
+    return model, Vendor(provider, explain_sdk(provider))
 
 
 def embeddings(settings: Settings) -> "Embeddings":
@@ -47,20 +53,22 @@ def embeddings(settings: Settings) -> "Embeddings":
         return OfflineEmbeddings()
     from langchain.embeddings import init_embeddings
 
+    from agent.adapters.vendor_embeddings import VendorEmbeddings
+
+    provider = settings.embeddings.partition(":")[0]
     options: dict[str, Any] = {}
-    if settings.embeddings.startswith("openai:"):
+    if provider == "openai":
         # The length check would download tiktoken's tables at run time.
         options = {
+            **_CLIENT,
             **_openai(settings, "CLONE_EMBEDDINGS"),
             "check_embedding_ctx_length": False,
-            "max_retries": 2,
-            "timeout": _READ_SECONDS,
         }
-    built: Embeddings = _build("CLONE_EMBEDDINGS", init_embeddings, settings.embeddings, options)
-    return built
+    client = _build("CLONE_EMBEDDINGS", init_embeddings, settings.embeddings, options)
+    return VendorEmbeddings(client, Vendor(provider, explain_sdk(provider)))
 
 
-def explain_sdk(vendor: str) -> Any:
+def explain_sdk(vendor: str) -> Callable[[Exception], VendorError]:
     """Return a function that turns an SDK's exception into ours, by its HTTP status and code."""
 
     def explain(error: Exception) -> VendorError:
@@ -76,7 +84,9 @@ def explain_sdk(vendor: str) -> Any:
 
 
 def _is_connection(error: Exception) -> bool:
-    return isinstance(error, OSError) or "Connect" in type(error).__name__
+    """Tell by its family: each SDK has its own connection error, and none is imported here."""
+    names = [family.__name__ for family in type(error).__mro__]
+    return isinstance(error, OSError) or any("Connect" in n or "Timeout" in n for n in names)
 
 
 def _openai(settings: Settings, name: str) -> dict[str, Any]:
@@ -90,11 +100,14 @@ def _openai(settings: Settings, name: str) -> dict[str, Any]:
     return options
 
 
-def _build(setting: str, make: Any, name: str, options: dict[str, Any]) -> Any:
+def _build(setting: str, make: Callable[..., Any], name: str, options: dict[str, Any]) -> Any:
     try:
         return make(name, **options)
     except ImportError as error:
         raise SettingsError(f"{setting}={name}: {error}") from error
     except (ValueError, TypeError) as error:
         first_line = str(error).partition("\n")[0]
-        raise SettingsError(f"{setting}={name} cannot be used: {first_line}") from error
+        raise SettingsError(
+            f"{setting}={name} cannot be used ({first_line}); "
+            "write provider:model, e.g. openai:gpt-6-luna, and set the provider's key"
+        ) from error

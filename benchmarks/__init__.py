@@ -1,0 +1,1 @@
+"""Memory and speed against their aims: `make bench`."""

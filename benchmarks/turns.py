@@ -1,0 +1,121 @@
+"""How long a contact waits: the webhook's answer under load, and a reply from cold and warm."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.house import House, openai_settings, twilio_settings
+from tests.standins.openai import OpenAIStandIn
+from tests.standins.twilio import TwilioStandIn
+from tests.standins.webhooks import inbound_form, signed
+
+#: The aims, in seconds: cold with the 1 s burst window inside, warm above burst and model.
+COLD_AIM, WARM_AIM, WEBHOOK_AIM = 3.5, 0.3, 0.025
+_BURST = 1.0
+_COLD_RUNS, _WARM_RUNS = 5, 20
+_RATE, _LOAD_SECONDS, _CONTACTS = 100, 20, 400
+_MODEL_SECONDS = 0.2
+
+
+def reply() -> None:
+    """Print how long a reply takes from the webhook to Twilio, model latency 0."""
+    cold = [_cold() for _ in range(_COLD_RUNS)]
+    print(f"Reply from a cold start, {_BURST:.0f} s burst window inside (aim under {COLD_AIM} s)")
+    print(f"  {_told(cold)}")
+    with _house(latency=0.0) as (house, twilio):
+        _ask(house, twilio, 0)
+        warm = [_ask(house, twilio, number) - _BURST for number in range(1, _WARM_RUNS + 1)]
+    print(f"Reply from a warm worker, above burst window and model (aim under {WARM_AIM} s)")
+    print(f"  {_told(warm)}  x{statistics.median(warm) / statistics.median(cold):.2f} of cold")
+
+
+def webhook() -> None:
+    """Print the webhook's answer times, alone and while the worker is busy."""
+    print(f"Webhook at {_RATE} requests/s (aim: p99 under {WEBHOOK_AIM * 1000:.0f} ms)")
+    with _house(latency=_MODEL_SECONDS) as (house, twilio):
+        _ask(house, twilio, 0)
+        busy = _load(house)
+        total = _RATE * _LOAD_SECONDS
+        twilio.wait_for(lambda: len({m.to for m in twilio.sent}) >= _CONTACTS, timeout=60)
+        print(
+            f"  worker busy: {_percentiles(busy)}, {len(twilio.sent)} replies to {total} messages"
+        )
+
+
+def _load(house: House) -> list[float]:
+    """Send at a steady rate, whatever the answers take; return how long each took."""
+    requests = [_request(house, f"Quando foi o voo {n}?", n) for n in range(_RATE * _LOAD_SECONDS)]
+    took: list[float] = []
+
+    def post(number: int, due: float) -> None:
+        time.sleep(max(0.0, due - time.perf_counter()))
+        began = time.perf_counter()
+        answer = client.post(**requests[number])
+        took.append(time.perf_counter() - began)
+        answer.raise_for_status()
+
+    with httpx.Client(timeout=30, trust_env=False) as client, ThreadPoolExecutor(32) as pool:
+        start = time.perf_counter() + 0.5
+        for number in range(len(requests)):
+            pool.submit(post, number, start + number / _RATE)
+    if len(took) != len(requests):
+        raise RuntimeError(f"only {len(took)} of {len(requests)} messages were taken")
+    return took
+
+
+def _cold() -> float:
+    with _house(latency=0.0) as (house, twilio):
+        return _ask(house, twilio, 0)
+
+
+def _ask(house: House, twilio: TwilioStandIn, number: int) -> float:
+    """Return the seconds from the webhook to the reply's arrival at Twilio."""
+    before = len(twilio.sent)
+    request = _request(house, "Quando foi o primeiro voo do 14-bis?", number)
+    began = time.monotonic()
+    httpx.post(**request, timeout=30, trust_env=False).raise_for_status()
+    twilio.wait_for(lambda: len(twilio.sent) > before, timeout=30)
+    return twilio.sent[-1].at - began
+
+
+def _request(house: House, text: str, number: int) -> dict[str, object]:
+    form = inbound_form(text, sender=f"whatsapp:+55119{number % _CONTACTS:08d}")
+    form.pop("ExternalUserId", None)
+    path = "/webhook/whatsapp"
+    headers = signed(house.settings["PUBLIC_BASE_URL"] + path, form)
+    return {"url": house.address + path, "data": form, "headers": headers}
+
+
+@contextmanager
+def _house(latency: float) -> Iterator[tuple[House, TwilioStandIn]]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        TwilioStandIn() as twilio,
+        OpenAIStandIn(latency=latency) as openai,
+    ):
+        settings = twilio_settings(twilio) | openai_settings(openai)
+        house = House(Path(folder), {**settings, "CLONE_BURST_SECONDS": str(_BURST)})
+        try:
+            house.serve()
+            yield house, twilio
+        finally:
+            house.end()
+
+
+def _told(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    return (
+        f"min {ordered[0]:.2f}  median {statistics.median(ordered):.2f}  max {ordered[-1]:.2f} s"
+        f"  ({len(ordered)} runs)"
+    )
+
+
+def _percentiles(seconds: list[float]) -> str:
+    cuts = statistics.quantiles(seconds, n=100)
+    return f"p50 {cuts[49] * 1000:.1f}  p95 {cuts[94] * 1000:.1f}  p99 {cuts[98] * 1000:.1f} ms"

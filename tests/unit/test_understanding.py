@@ -1,0 +1,161 @@
+"""Conversation is told from questions about the person, in three languages and chat spelling."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.understanding import Intent, understand
+
+LANGUAGES = ("pt", "en", "es")
+NAMES = ("Alberto Santos-Dumont", "Santos-Dumont")
+SMALL_TALK = Path(__file__).parents[1] / "data" / "small_talk.jsonl"
+SAMPLE_QUESTIONS = SMALL_TALK.with_name("sample_questions.jsonl")
+
+
+def labelled(path: Path = SMALL_TALK) -> list[dict[str, Any]]:
+    """Return the messages of a file with what a person says they are."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def intent(text: str) -> str:
+    """Return the kind of message that a clone of three languages takes `text` for."""
+    return understand(text, languages=LANGUAGES, names=NAMES).intent
+
+
+def language(text: str, *languages: str) -> str:
+    """Return the one of `languages`, or of all three, that `text` is answered in."""
+    return understand(text, languages=languages or LANGUAGES).language
+
+
+def test_conversation_is_never_taken_for_a_question() -> None:
+    """No greeting, remark or question about the clone is met as a question about the person."""
+    talk = [row["text"] for row in labelled() if row["intent"] != "question"]
+
+    taken = [text for text in talk if intent(text) == "question"]
+
+    assert len(talk) >= 150
+    assert taken == []
+
+
+def test_questions_are_hardly_ever_taken_for_conversation() -> None:
+    """At most two in a hundred questions of fact are taken for conversation."""
+    questions = [row["text"] for row in labelled() if row["intent"] == "question"]
+
+    missed = [text for text in questions if intent(text) != "question"]
+
+    assert len(questions) >= 150
+    assert len(missed) <= 0.02 * len(questions), missed
+
+
+def test_kinds_of_conversation_are_told_apart() -> None:
+    """At least 95 of 100 messages are met as what they are: thanks as thanks, and so on."""
+    rows = labelled()
+
+    right = [row for row in rows if intent(row["text"]) == row["intent"]]
+
+    assert len(right) >= 0.95 * len(rows)
+
+
+def test_language_is_told_from_the_words() -> None:
+    """At least 95 of 100 short messages are answered in their own language."""
+    rows = labelled()
+
+    right = [row for row in rows if language(row["text"]) == row["language"]]
+
+    assert len(right) >= 0.95 * len(rows)
+
+
+def test_every_sample_question_is_understood_as_one() -> None:
+    """The questions of the sample biography all reach its passages."""
+    questions = [row["question"] for row in labelled(SAMPLE_QUESTIONS)]
+
+    assert [text for text in questions if intent(text) != "question"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("oi, quando você nasceu?", "question"),
+        ("kkkk boa! e onde foi isso?", "question"),
+        ("obrigado! e o 14-bis?", "question"),
+        ("tchau! ah, e quem te ensinou a voar?", "question"),
+        ("oi, você é um robô?", "about_clone"),
+        ("obrigado, tchau", "farewell"),
+        ("oi, estou triste", "statement"),
+        ("oi, tudo bem? 😂", "laughter"),
+    ],
+)
+def test_a_mixed_message_is_met_by_what_weighs_most(text: str, expected: Intent) -> None:
+    """A courtesy around a question does not hide the question."""
+    assert intent(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("qdo vc nasceu", "question"),
+        ("oq vc fez na guerra", "question"),
+        ("td bem?", "greeting"),
+        ("vlw", "thanks"),
+        ("obg d+", "thanks"),
+        ("flw", "farewell"),
+        ("vc eh um robo", "about_clone"),
+        ("OOOOOIIII", "greeting"),
+        ("háblame de tu infancia", "question"),
+    ],
+)
+def test_chat_spelling_is_understood(text: str, expected: Intent) -> None:
+    """Abbreviations, missing accents and drawn-out vowels do not matter."""
+    assert intent(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "   ", "???", "👍", "…", "\u200b", "12345"])
+def test_a_message_without_words_is_conversation(text: str) -> None:
+    """What holds no words is never looked up."""
+    assert intent(text) == "statement"
+
+
+def test_only_the_name_is_a_greeting() -> None:
+    """A contact who calls the person by name is greeted back."""
+    assert intent("Santos-Dumont!") == "greeting"
+    assert intent("Oi Alberto") == "greeting"
+    assert intent("Alberto, onde você nasceu?") == "question"
+
+
+def test_the_contact_s_own_matters_are_not_the_person_s() -> None:
+    """The same words are a question or not, by whom they are about."""
+    assert intent("qual é o nome da sua mãe?") == "question"
+    assert intent("qual é o nome da minha mãe?") == "recall"
+    assert intent("você lembra do seu primeiro voo?") == "question"
+    assert intent("você lembra do meu primeiro voo?") == "recall"
+
+
+def test_a_tag_asks_what_stands_before_it() -> None:
+    """`é verdade?` turns a remark about the person into a question, and no other remark."""
+    assert intent("vc nunca casou, é verdade?") == "question"
+    assert intent("hoje choveu muito, né?") == "statement"
+
+
+def test_without_a_sign_the_first_language_is_taken() -> None:
+    """A word of no language, or of several, is answered in the persona's first language."""
+    assert language("ok") == "pt"
+    assert language("ok", "es", "pt") == "es"
+
+
+def test_only_the_persona_s_languages_are_chosen() -> None:
+    """A clone that speaks only Portuguese answers an English message in Portuguese."""
+    assert language("when were you born?", "pt") == "pt"
+    assert language("when were you born?", "pt", "es") in ("pt", "es")
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_understood(text: str) -> None:
+    """No message makes it fail, and the answer is always one of the known kinds."""
+    found = understand(text, languages=LANGUAGES, names=NAMES)
+
+    assert found.intent in get_args(Intent)
+    assert found.language in LANGUAGES
