@@ -5,7 +5,8 @@ import re
 #: What a model answers when the passages do not hold the answer.
 NO_ANSWER = "[[?]]"
 
-_MARK = re.compile(r"\s*\[\[\s*([\d,;\s]*|\?)\s*\]\]")
+# Bounded, so that no answer, however strange, takes long to read.
+_MARK = re.compile(r"\s{0,3}\[\[([0-9,;?\s]{0,60})\]\]")
 
 
 def read_citations(answer: str, passages: int) -> tuple[str, list[int]]:
@@ -14,13 +15,14 @@ def read_citations(answer: str, passages: int) -> tuple[str, list[int]]:
     Empty text means that the model found no answer. A model that names no passage is taken to
     have used all `passages` it was shown: nothing it was given can be ruled out.
     """
-    named: list[int] = []
-    for mark in _MARK.findall(answer):
-        for number in re.findall(r"\d+", mark):
-            index = int(number) - 1
-            if 0 <= index < passages and index not in named:
-                named.append(index)
-    text = _MARK.sub("", answer).strip()
-    if not text:
+    marks: list[str] = []
+    text = answer
+    # Again and again: what is taken out may have kept two halves of a mark apart.
+    while found := _MARK.findall(text):
+        marks += found
+        text = _MARK.sub("", text)
+    numbers = [int(number) - 1 for mark in marks for number in re.findall(r"[0-9]+", mark)]
+    named = [index for index in dict.fromkeys(numbers) if 0 <= index < passages]
+    if not text.strip() or (not named and any("?" in mark for mark in marks)):
         return "", []
-    return text, named or list(range(passages))
+    return text.strip(), named or list(range(passages))

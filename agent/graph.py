@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from langgraph.channels import LastValue, UntrackedValue
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -10,7 +11,7 @@ from agent.nodes import Nodes
 from agent.options import Options
 from agent.routes import Routes
 from agent.services import Services
-from agent.state import State, TurnInput, tracked
+from agent.state import State, TurnInput
 
 Graph = CompiledStateGraph[Any, Options, Any, Any]
 
@@ -23,9 +24,8 @@ def build_graph(
 ) -> Graph:
     """Wire nodes and routes; `track_scratch` keeps the turn's scratch for Studio's replays."""
     nodes, routes = Nodes(services), Routes(services)
-    state, turn = (tracked(State), tracked(TurnInput)) if track_scratch else (State, TurnInput)
     graph: StateGraph[Any, Options, Any, Any] = StateGraph(
-        state, context_schema=Options, input_schema=turn
+        State, context_schema=Options, input_schema=TurnInput
     )
 
     # Hear
@@ -67,4 +67,12 @@ def build_graph(
     graph.add_node(nodes.speak)
     graph.set_finish_point("speak")
 
+    if track_scratch:
+        _track_scratch(graph)
     return graph.compile(checkpointer=checkpointer, name="clone")
+
+
+def _track_scratch(graph: StateGraph[Any, Options, Any, Any]) -> None:
+    for name, channel in graph.channels.items():
+        if isinstance(channel, UntrackedValue):
+            graph.channels[name] = LastValue(channel.typ, name)

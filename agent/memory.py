@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from agent.errors import StorageError
+from agent.errors import StorageError, TemporaryError
 from agent.storage import journal_mode, open_sqlite
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         CheckpointMetadata,
         CheckpointTuple,
     )
+
+#: A window never holds more: each message costs 300 bytes and 0.1 ms beside its words.
+MOST_MESSAGES = 60
 
 # A trigger, because it acts within the very statement that saves the new checkpoint: a turn
 # cancelled at any moment leaves either the old conversation or the new one, never none.
@@ -51,15 +54,15 @@ def forget(
     of the contact. Messages whose id is in `keep` stay whatever their length.
     """
     sizes = [count_tokens_approximately([message]) for message in messages]
-    left = sum(sizes)
-    if left <= window_tokens:
+    left, tokens = len(messages), sum(sizes)
+    if left <= MOST_MESSAGES and tokens <= window_tokens:
         return []
     removed: list[RemoveMessage] = []
     for message, size in zip(messages, sizes, strict=True):
-        fits = left <= window_tokens // 2 and isinstance(message, HumanMessage)
-        if fits or message.id in keep:
+        fits = left <= MOST_MESSAGES // 2 and tokens <= window_tokens // 2
+        if (fits and isinstance(message, HumanMessage)) or message.id in keep:
             break
-        left -= size
+        left, tokens = left - 1, tokens - size
         removed.append(RemoveMessage(id=str(message.id)))
     return removed
 
@@ -82,14 +85,13 @@ class PrunedSqliteSaver(AsyncSqliteSaver):
         """Make the tables; `AsyncSqliteSaver` insists on WAL, which not every SQLite stands."""
         if self.is_setup:
             return
-        with _storage_errors():
-            await super().setup()
-            journal = journal_mode(sqlite3.sqlite_version_info)
-            await self.conn.executescript(f"PRAGMA journal_mode={journal};{_PRUNING}")
+        await super().setup()
+        journal = journal_mode(sqlite3.sqlite_version_info)
+        await self.conn.executescript(f"PRAGMA journal_mode={journal};{_PRUNING}")
 
     async def aget_tuple(self, config: "RunnableConfig") -> "CheckpointTuple | None":
-        """Return the thread's conversation; raises `StorageError`."""
-        with _storage_errors():
+        """Return the conversation so far; raises `TemporaryError` when it cannot be read."""
+        with _worth_repeating():
             return await super().aget_tuple(config)
 
     async def aput(
@@ -99,17 +101,17 @@ class PrunedSqliteSaver(AsyncSqliteSaver):
         metadata: "CheckpointMetadata",
         new_versions: "ChannelVersions",
     ) -> "RunnableConfig":
-        """Save a conversation in the place of its former state; raises `StorageError`."""
-        with _storage_errors():
+        """Save a conversation; raises `TemporaryError` when it cannot be written."""
+        with _worth_repeating():
             return await super().aput(config, checkpoint, metadata, new_versions)
 
 
 @contextmanager
-def _storage_errors() -> "Iterator[None]":
+def _worth_repeating() -> "Iterator[None]":
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(f"the conversations cannot be kept: {error}") from error
+        raise TemporaryError("the memory of the conversation cannot be reached") from error
 
 
 def memory_for_one_process() -> InMemorySaver:
@@ -125,8 +127,11 @@ async def sqlite_memory(path: Path) -> "AsyncIterator[PrunedSqliteSaver]":
     """
     async with aiosqlite.Connection(lambda: _open(path), iter_chunk_size=64) as connection:
         saver = PrunedSqliteSaver(connection)
-        # Before the first turn: the journal cannot be changed amid another turn's transaction.
-        await saver.setup()
+        try:
+            # Before the first turn: the journal cannot be changed amid another's transaction.
+            await saver.setup()
+        except sqlite3.Error as error:
+            raise StorageError(f"{path}: cannot be used ({error})") from error
         yield saver
 
 

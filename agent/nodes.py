@@ -24,6 +24,7 @@ from agent.options import Options, options_of
 from agent.prompt import conversation_prompt, question_prompt
 from agent.services import Services
 from agent.state import FoundPassage, Recording, Speech, State, blank_scratch
+from agent.text import clean
 from agent.understanding import Understanding, understand
 from prompts.persona import Lines
 
@@ -195,7 +196,7 @@ class Nodes:
     async def _hear(self, recording: Recording) -> str:
         assert self._services.transcriber is not None  # nosec B101 - the route here saw it
         media = Media(url=recording["url"], content_type=recording["content_type"])
-        return await self._services.transcriber.transcribe(media)
+        return clean(await self._services.transcriber.transcribe(media)).strip()
 
     async def _ask(self, prompt: list[AnyMessage]) -> AIMessage:
         model, vendor = self._services.model, self._services.model_vendor

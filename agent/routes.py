@@ -10,14 +10,18 @@ from agent.state import State
 
 
 class Routes:
-    """The typed edges of the graph; whatever changes a reply is decided here, in the open."""
+    """The typed edges of the graph; whatever changes a reply is decided here, in the open.
+
+    All are coroutines, because LangGraph takes a plain function to a thread, which costs more
+    than the decision.
+    """
 
     def __init__(self, services: Services) -> None:
         self._hears = services.transcriber is not None
         self._speaks = services.voice is not None
         self._voice_replies = services.voice_replies
 
-    def after_receiving(
+    async def after_receiving(
         self, state: State
     ) -> Literal["transcribe", "understand", "decline_recording", "decline_kind"]:
         """Recordings are heard first; words are answered even beside what cannot be taken in."""
@@ -27,15 +31,15 @@ class Routes:
             return "understand"
         return "decline_recording" if state.get("recordings") else "decline_kind"
 
-    def after_hearing(self, state: State) -> Literal["understand", "ask_to_repeat"]:
+    async def after_hearing(self, state: State) -> Literal["understand", "ask_to_repeat"]:
         """Only words can be understood."""
         return "understand" if state["words"] else "ask_to_repeat"
 
-    def after_understanding(self, state: State) -> Literal["retrieve", "converse"]:
+    async def after_understanding(self, state: State) -> Literal["retrieve", "converse"]:
         """Only questions about the person need passages."""
         return "retrieve" if state["intent"] == "question" else "converse"
 
-    def after_retrieving(
+    async def after_retrieving(
         self, state: State
     ) -> Literal["generate", "abstain", "admit_no_documents"]:
         """Without a passage no model is asked: it could only invent."""
@@ -43,27 +47,27 @@ class Routes:
             return "generate"
         return "admit_no_documents" if state["knows_nothing"] else "abstain"
 
-    def after_generating(self, state: State) -> Literal["guard", "abstain"]:
+    async def after_generating(self, state: State) -> Literal["guard", "abstain"]:
         """A model that found no answer in the passages said so."""
         return "guard" if state["reply"] else "abstain"
 
-    def after_conversing(self, state: State) -> Literal["guard", "acknowledge"]:
+    async def after_conversing(self, state: State) -> Literal["guard", "acknowledge"]:
         """Conversation is never met with "I don't know", whatever a model thinks of it."""
         return "guard" if state["reply"] else "acknowledge"
 
-    def after_guarding(
+    async def after_guarding(
         self, state: State
     ) -> Literal["abstain", "acknowledge", "open_late", "remember"]:
         """Where the guard left nothing, a line of the persona stands in."""
         if state["reply"]:
-            return self.before_remembering(state)
+            return await self.before_remembering(state)
         return "abstain" if state["intent"] == "question" else "acknowledge"
 
-    def before_remembering(self, state: State) -> Literal["open_late", "remember"]:
+    async def before_remembering(self, state: State) -> Literal["open_late", "remember"]:
         """A reply that comes late says so first."""
         return "open_late" if state.get("late") else "remember"
 
-    def after_remembering(
+    async def after_remembering(
         self, state: State, runtime: Runtime[Options]
     ) -> Literal["speak", "__end__"]:
         """Voice answers voice, or everything, as the settings and the run's options say."""

@@ -1,6 +1,6 @@
 """What the graph knows during a turn; only `messages` outlives it."""
 
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels.untracked_value import UntrackedValue
@@ -90,14 +90,3 @@ def blank_scratch() -> State:
         usage={},
         speech=None,
     )
-
-
-def tracked(schema: type) -> type:
-    """Return the same schema with its scratch kept, so that Studio can replay from any node."""
-    fields: dict[str, Any] = {}
-    for name, hint in get_type_hints(schema, include_extras=True).items():
-        untracked = UntrackedValue in getattr(hint, "__metadata__", ())
-        fields[name] = hint.__origin__ if untracked else hint
-    schema_type: type = TypedDict(schema.__name__, fields, total=False)  # type: ignore[misc]
-    schema_type.__doc__ = schema.__doc__
-    return schema_type

@@ -54,7 +54,7 @@ class StoredConversation:
             return (
                 queries.open_turn(connection, contact=contact) is not None
                 or queries.next_part(connection, contact=contact) is not None
-                or bool(queries.has_news(connection, contact=contact, since=0))
+                or bool(queries.has_news(connection, contact=contact, after=0))
             )
 
     def trace(self, contact_id: str, turn_id: str) -> Mapping[str, object] | None:

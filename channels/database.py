@@ -29,8 +29,8 @@ class Database:
         return aiosql.from_path(_HERE / "sql", "sqlite3", mandatory_parameters=False)
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """Hold the write lock for a block: all of it is stored, or nothing.
+    def write(self, contact: str | None = None) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock for a block, whoever it concerns: all is stored, or nothing.
 
         Raises `StorageError` when the database stays locked or cannot be written.
         """
@@ -42,6 +42,9 @@ class Database:
         """Give the connection for queries that change nothing."""
         with self._turn() as connection:
             yield connection
+
+    def announce(self, connection: sqlite3.Connection, contact: str) -> None:
+        """Do nothing: whoever stored the work rings the only worker there is."""
 
     def migrate(self) -> None:
         """Bring the tables up to date; raises `StorageError` for a newer database."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.keys import Keys
 from agent.messages import IncomingMessage, Media, TurnMessage
-from channels.database import Database
+from channels.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Inbox:
     """Stores messages; knows nothing of who answers them."""
 
     def __init__(
-        self, database: Database, keys: Keys, clock: Callable[[], float] = time.time
+        self, database: Ledger, keys: Keys, clock: Callable[[], float] = time.time
     ) -> None:
         self._database = database
         self._keys = keys
@@ -40,7 +40,6 @@ class Inbox:
 
         Durable when it returns. Raises `StorageError` when it could not be stored.
         """
-        now = self._clock()
         contact = self._keys.contact(message.channel, message.contact_id)
         message_id = self._keys.message(message.channel, message.message_id)
         queries = self._database.queries
@@ -50,8 +49,10 @@ class Inbox:
                 contact=contact,
                 channel=message.channel,
                 address=message.address,
-                now=now,
+                now=self._clock(),
             )
+            # Read again now that the contact is locked: times grow with positions.
+            now = self._clock()
             inserted = queries.insert_message(
                 connection,
                 id=message_id,
@@ -61,6 +62,9 @@ class Inbox:
                 answer=answer,
             )
             if inserted:
+                queries.note_message(connection, contact=contact, address=message.address, now=now)
+                if answer is None:
+                    self._database.announce(connection, contact)
                 return Accepted(
                     id=message_id, contact=contact, new=True, answer=answer, received_at=now
                 )

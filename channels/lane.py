@@ -3,26 +3,26 @@
 import asyncio
 import contextlib
 import logging
-import random
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
-from agent.errors import CloneError, InDoubtError, PermanentError, TemporaryError, VendorError
+from agent.errors import CloneError, StorageError, TemporaryError
 from agent.messages import Reply, Turn
-from channels.outbox import Outbox, Part
+from channels.backoff import backoff
+from channels.delivery import Delivery, Store
+from channels.errands import Errands
+from channels.outbox import Outbox
 from channels.sender import Sender
 from channels.turns import Held, Run, Turns, Wait
 
 #: A turn whose attempts fail is given up after so many; one whose worker dies, after so many.
 MAX_FAILURES = 3
 MAX_ATTEMPTS = 8
-#: A part that cannot be handed over is given up after so many attempts.
-MAX_SENDS = 5
-#: A lost answer is looked up only when the channel had the time to list the message.
-LOOK_UP_SECONDS = 3.0
+#: The mind keeps its deadline by itself; this much later the lane takes the turn from it.
+_GRACE_SECONDS = 1.0
+#: How long a cancelled mind may take to put its things away.
+_CANCEL_SECONDS = 5.0
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -38,14 +38,6 @@ class Mind(Protocol):
         ...
 
 
-class Store(Protocol):
-    """Runs a transaction off the event loop."""
-
-    async def __call__(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Return `work(*arguments)`."""
-        ...
-
-
 class Lane:
     """Works through what one contact is owed, one thing at a time."""
 
@@ -58,10 +50,10 @@ class Lane:
         mind: Mind,
         senders: Mapping[str, Sender],
         store: Store,
-        alert: Callable[[str, str], Awaitable[None]],
+        errands: Errands,
+        alert: Callable[[str, str], None],
         turn_seconds: float,
         places: asyncio.Semaphore,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._contact = contact
         self._turns = turns
@@ -69,94 +61,117 @@ class Lane:
         self._mind = mind
         self._senders = senders
         self._store = store
+        self._errands = errands
         self._alert = alert
         self._turn_seconds = turn_seconds
         self._places = places
-        self._clock = clock
+        self._delivery = Delivery(outbox, senders, store, alert)
         self._news = asyncio.Event()
-        self._deadlines: dict[str, float] = {}
-        self.stopping = False
+        self._deadline: tuple[str, float] = ("", 0.0)
+        self._stopping = False
 
     def ring(self) -> None:
         """Tell the lane that something of its contact may have changed."""
         self._news.set()
 
+    def stop(self) -> None:
+        """Let the lane end after what it has begun and what can leave now."""
+        self._stopping = True
+        self._news.set()
+
     async def work(self) -> None:
-        """Return when nothing is left for the contact; when stopping, after what can leave now."""
+        """Return when nothing is left for the contact, or when stopped.
+
+        Raises `StorageError` when the database does not take part; the work is still in it.
+        """
         while True:
             self._news.clear()
             part = await self._store(self._outbox.next, self._contact)
-            if part is not None and not (self.stopping and self._is_early(part)):
-                await self._send_when_due(part)
-                continue
-            if self.stopping:
+            if part is not None and part.wait <= 0.0:
+                await self._delivery.attempt(part)
+            elif self._stopping:
                 return
-            step = await self._store(self._turns.next, self._contact)
-            if isinstance(step, Run):
-                async with self._places:
-                    await self._answer(step)
-            elif isinstance(step, Wait):
-                await self._pause(step.until)
-            elif isinstance(step, Held):
-                _log.warning(
-                    "turn held: too old to answer",
-                    extra={"action": "turn_held", "turn_id": step.turn_id},
-                )
-            elif not self._news.is_set():
+            elif part is not None:
+                await self._pause(part.wait)
+            elif not await self._take_turn() and not self._news.is_set():
                 return
 
+    async def _take_turn(self) -> bool:
+        """Deal with the contact's next turn; False when there is none."""
+        # Sealed only once there is a place for it: until then its burst may grow.
+        async with self._places:
+            if self._stopping:
+                return True
+            step = await self._store(self._turns.next, self._contact)
+            if isinstance(step, Run):
+                await self._answer(step)
+        if isinstance(step, Wait):
+            await self._pause(step.seconds)
+        elif isinstance(step, Held):
+            _log.warning(
+                "turn held: too old to answer",
+                extra={"action": "turn_held", "turn_id": step.turn_id},
+            )
+        return step is not None
+
     async def _answer(self, run: Run) -> None:
-        turn, clock = run.turn, asyncio.get_running_loop().time
-        deadline = self._deadlines.setdefault(turn.id, clock() + self._turn_seconds)
+        turn = run.turn
         if run.attempts > MAX_ATTEMPTS:
-            await self._give_up(turn, "the worker died in every attempt")
+            await self._give_up(turn, "every attempt was cut short")
             return
-        self._show_typing(turn)
         try:
-            reply = await self._think(turn, deadline)
-            if reply is None or not await self._finish(turn, reply):
-                return
+            sender = self._senders[turn.channel]
+            self._errands.start(sender.typing(turn.messages[-1]))
+            reply = await self._think(turn, self._deadline_of(turn))
+            parts = () if reply is None else sender.parts(reply.text)
+        except StorageError:
+            raise  # ours, not the mind's: nothing can be recorded now, so nothing is decided
         except TemporaryError as error:
-            pause = error.retry_after or 2.0**run.failures * random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311
-            if run.failures + 1 < MAX_FAILURES and clock() + pause < deadline:
-                _log.warning(
-                    "attempt failed, to be repeated",
-                    extra={"action": "turn_retried", "turn_id": turn.id, "error": str(error)},
-                )
-                await self._store(self._turns.retry_at, turn, self._clock() + pause, str(error))
-                return
-            await self._give_up(turn, str(error))
+            await self._try_again(run, error)
         except CloneError as error:
             await self._give_up(turn, str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one contact's trouble must not end the worker
             _log.exception("unexpected error", extra={"action": "turn_broke", "turn_id": turn.id})
             await self._give_up(turn, type(error).__name__)
-        self._deadlines.pop(turn.id, None)
+        else:
+            if reply is not None:
+                await self._finish(turn, reply, parts)
+
+    def _deadline_of(self, turn: Turn) -> float:
+        """One deadline bounds a turn, however often it is started over."""
+        if self._deadline[0] != turn.id:
+            self._deadline = (turn.id, asyncio.get_running_loop().time() + self._turn_seconds)
+        return self._deadline[1]
 
     async def _think(self, turn: Turn, deadline: float) -> Reply | None:
         """Return the reply, or None when the contact said more and the turn starts over."""
         thinking = asyncio.ensure_future(self._mind.answer(turn, deadline))
         try:
-            while not thinking.done():
-                news = asyncio.ensure_future(self._news.wait())
-                await asyncio.wait({thinking, news}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
-                if self._news.is_set() and not thinking.done():
-                    self._news.clear()
-                    if await self._store(self._turns.restart, turn):
-                        return None
-            return await thinking
+            while await self._news_before(thinking, deadline + _GRACE_SECONDS):
+                if await self._store(self._turns.restart, turn):
+                    return None
+            return _result(thinking)
         finally:
-            if not thinking.done():
-                thinking.cancel()
-                # The checkpoint must be written, or not, before the turn runs again.
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await thinking
+            await _cancel(thinking, turn)
 
-    async def _finish(self, turn: Turn, reply: Reply) -> bool:
-        parts = self._senders[turn.channel].parts(reply.text)
-        if not await self._store(self._turns.finish, turn, reply, parts):
+    async def _news_before(self, thinking: "asyncio.Future[Reply]", end: float) -> bool:
+        """Wait for the reply; True when the contact may have said something before it came."""
+        news = asyncio.ensure_future(self._news.wait())
+        try:
+            left = max(0.0, end - asyncio.get_running_loop().time())
+            await asyncio.wait((thinking, news), timeout=left, return_when="FIRST_COMPLETED")
+        finally:
+            news.cancel()
+        if thinking.done():
             return False
+        if not self._news.is_set():
+            raise TemporaryError("the turn's time is over", code="deadline")
+        self._news.clear()
+        return True
+
+    async def _finish(self, turn: Turn, reply: Reply, parts: Sequence[str]) -> None:
+        if not await self._store(self._turns.finish, turn, reply, parts):
+            return
         _log.info(
             "turn answered",
             extra={
@@ -169,81 +184,57 @@ class Lane:
                 "parts": len(parts),
             },
         )
-        return True
+
+    async def _try_again(self, run: Run, error: TemporaryError) -> None:
+        pause = error.retry_after or backoff(run.failures, first=1.0, factor=2.0, most=30.0)
+        too_late = asyncio.get_running_loop().time() + pause >= self._deadline_of(run.turn)
+        if too_late or run.failures + 1 >= MAX_FAILURES:
+            await self._give_up(run.turn, str(error))
+            return
+        await self._store(self._turns.retry, run.turn, pause, str(error))
+        _log.warning(
+            "attempt failed, to be repeated",
+            extra={"action": "turn_retried", "turn_id": run.turn.id, "error": str(error)},
+        )
 
     async def _give_up(self, turn: Turn, error: str) -> None:
-        parts = self._senders[turn.channel].parts(self._mind.apology(turn))
-        await self._store(self._turns.fail, turn, error, parts)
+        await self._store(self._turns.fail, turn, error, self._apology(turn))
         _log.error(
             "turn failed",
             extra={"action": "turn_failed", "turn_id": turn.id, "error": error},
         )
-        await self._alert("turn_failed", turn.id)
+        self._alert("turn_failed", turn.id)
 
-    async def _send_when_due(self, part: Part) -> None:
-        if self._is_early(part):
-            await self._pause(_due_at(part))
-            return
-        sender = self._senders[part.channel]
+    def _apology(self, turn: Turn) -> Sequence[str]:
         try:
-            if part.sending_at is not None:
-                known = await self._store(self._outbox.known_ids, part)
-                if found := await sender.find(part, known):
-                    await self._store(self._outbox.sent, part, found)
-                    return
-            await self._store(self._outbox.sending, part)
-            provider_id = await sender.send(part)
-        except VendorError as error:
-            await self._not_sent(part, error)
-            return
-        await self._store(self._outbox.sent, part, provider_id)
-        _log.info(
-            "part sent",
-            extra={"action": "part_sent", "part_id": part.id, "provider_id": provider_id},
-        )
+            return self._senders[turn.channel].parts(self._mind.apology(turn))
+        except Exception:  # noqa: BLE001 - a turn that cannot even fail would come back for ever
+            _log.exception("no apology", extra={"action": "apology_broke", "turn_id": turn.id})
+            return ()
 
-    def _is_early(self, part: Part) -> bool:
-        return _due_at(part) > self._clock()
-
-    async def _not_sent(self, part: Part, error: VendorError) -> None:
-        if isinstance(error, PermanentError) or part.attempts + 1 >= MAX_SENDS:
-            await self._store(self._outbox.failed, part, str(error))
-            _log.error(
-                "part not sent",
-                extra={"action": "part_failed", "part_id": part.id, "error": str(error)},
-            )
-            await self._alert("part_failed", part.id)
-            return
-        in_doubt = isinstance(error, InDoubtError) or part.sending_at is not None
-        asked = error.retry_after if isinstance(error, TemporaryError) else None
-        pause = asked or 2.0**part.attempts * random.uniform(0.5, 1.5)  # noqa: S311  # nosec B311
-        await self._store_delay(part, self._clock() + pause, error, in_doubt)
-
-    async def _store_delay(
-        self, part: Part, due_at: float, error: VendorError, in_doubt: bool
-    ) -> None:
-        def delay() -> None:
-            self._outbox.delayed(part, due_at, str(error), in_doubt=in_doubt)
-
-        await self._store(delay)
-        _log.warning(
-            "sending failed, to be repeated",
-            extra={"action": "part_delayed", "part_id": part.id, "error": str(error)},
-        )
-
-    def _show_typing(self, turn: Turn) -> None:
-        last = turn.messages[-1]
-        self._typing = asyncio.ensure_future(self._senders[turn.channel].typing(last))
-
-    async def _pause(self, until: float) -> None:
-        """Rest until a time of the clock, or until something rings."""
-        seconds = max(0.0, until - self._clock())
+    async def _pause(self, seconds: float) -> None:
+        """Rest for some seconds, or until something rings."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
 
 
-def _due_at(part: Part) -> float:
-    """When a part may leave; one in doubt first needs the time to appear at the channel."""
-    if part.sending_at is None:
-        return part.due_at
-    return max(part.due_at, part.sending_at + LOOK_UP_SECONDS)
+def _result(thinking: "asyncio.Future[Reply]") -> Reply:
+    """Return the mind's reply, or raise what the lane knows what to do with."""
+    if thinking.cancelled():
+        raise TemporaryError("the attempt was cancelled", code="cancelled")
+    try:
+        return thinking.result()
+    except StorageError as error:
+        raise TemporaryError(f"the memory failed: {error}", code="storage") from error
+
+
+async def _cancel(thinking: "asyncio.Future[Reply]", turn: Turn) -> None:
+    """End a mind that still thinks, so that its checkpoint is written, or not, before a re-run."""
+    if thinking.done():
+        return
+    thinking.cancel()
+    await asyncio.wait((thinking,), timeout=_CANCEL_SECONDS)
+    if not thinking.done():
+        _log.error("mind does not stop", extra={"action": "mind_stuck", "turn_id": turn.id})
+    elif not thinking.cancelled():
+        thinking.exception()  # looked at, so that it is not reported as forgotten

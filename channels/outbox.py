@@ -4,12 +4,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from channels.database import Database
+from channels.due import seconds_until
+from channels.ledger import Ledger
+
+#: A lost answer is looked up only when the channel had the time to list the message.
+LOOK_UP_SECONDS = 3.0
+#: WhatsApp takes free words for a day after the contact's last message, and old news help nobody.
+HELD_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One message to send; `sending_at` is set when an earlier attempt's end is unknown."""
+    """One message to send."""
 
     id: str
     turn_id: str
@@ -17,64 +23,78 @@ class Part:
     channel: str
     address: str
     body: str
-    due_at: float
-    created_at: float
+    #: Attempts begun so far.
     attempts: int
+    #: When it was first handed over, if the end of that is unknown; Unix seconds.
     sending_at: float | None
+    #: Seconds until it may leave, 0 when it may now.
+    wait: float = 0.0
+    #: True when its reply has become too old to be sent.
+    too_old: bool = False
 
 
 class Outbox:
     """Keeps what is still to leave; every method is one transaction."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Ledger, clock: Callable[[], float] = time.time) -> None:
         self._database = database
+        self._queries = database.queries
         self._clock = clock
 
     def next(self, contact: str) -> Part | None:
         """Return the contact's first part that has not left."""
         with self._database.read() as connection:
-            row = self._database.queries.next_part(connection, contact=contact)
+            row = self._queries.next_part(connection, contact=contact)
         if row is None:
             return None
-        in_doubt = row["status"] == "sending"
+        now = self._clock()
         return Part(
             **{key: row[key] for key in ("id", "turn_id", "contact", "channel", "address")},
-            **{key: row[key] for key in ("body", "due_at", "created_at", "attempts")},
-            sending_at=row["sending_at"] if in_doubt else None,
+            body=row["body"],
+            attempts=row["attempts"],
+            sending_at=row["sending_at"] if row["status"] == "sending" else None,
+            wait=seconds_until(row["due_at"], row["noted_at"], now),
+            too_old=now - row["created_at"] > HELD_SECONDS,
         )
 
     def known_ids(self, part: Part) -> set[str]:
         """Return the channel's ids of the contact's latest parts."""
         with self._database.read() as connection:
-            rows = self._database.queries.known_ids(connection, contact=part.contact)
+            rows = self._queries.known_ids(connection, contact=part.contact)
             return {row["provider_id"] for row in rows}
 
     def sending(self, part: Part) -> None:
         """Record that the part is about to be handed over."""
         with self._database.write() as connection:
-            self._database.queries.mark_sending(connection, id=part.id, now=self._clock())
+            now = self._clock()
+            self._queries.mark_sending(
+                connection, id=part.id, now=now, due_at=now + LOOK_UP_SECONDS
+            )
 
     def sent(self, part: Part, provider_id: str) -> None:
         """Record that the channel took the part; it is never sent again."""
         with self._database.write() as connection:
-            self._database.queries.mark_sent(
+            self._queries.mark_sent(
                 connection, id=part.id, provider_id=provider_id, now=self._clock()
             )
 
-    def delayed(self, part: Part, due_at: float, error: str, *, in_doubt: bool) -> None:
-        """Record a failed attempt, to be repeated at `due_at`; in doubt: looked up first."""
-        status = "sending" if in_doubt else "pending"
+    def delayed(
+        self, part: Part, seconds: float, error: str, in_doubt: bool, attempts: int
+    ) -> None:
+        """Put a part off after so many attempts in all; in doubt: to be looked up first."""
         with self._database.write() as connection:
-            self._database.queries.mark_delayed(
+            now = self._clock()
+            self._queries.mark_delayed(
                 connection,
                 id=part.id,
-                status=status,
-                due_at=due_at,
-                attempts=part.attempts + 1,
+                status="sending" if in_doubt else "pending",
+                due_at=now + (max(seconds, LOOK_UP_SECONDS) if in_doubt else seconds),
+                now=now,
+                attempts=attempts,
                 error=error,
             )
 
     def failed(self, part: Part, error: str) -> None:
         """Give the part up, and with it the rest of its reply."""
         with self._database.write() as connection:
-            self._database.queries.mark_failed(connection, turn_id=part.turn_id, error=error)
+            self._queries.mark_failed(connection, turn_id=part.turn_id, error=error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from procrastinate.schema import SchemaManager
@@ -65,7 +65,7 @@ def _apply(connection: Connection, names: Sequence[str], script: str) -> None:
             # Another process may have applied it while this one waited for the lock.
             if names[0] in _seen(connection):
                 return
-            connection.execute(cast(LiteralString, script))
+            connection.execute(script.encode())
             connection.cursor().executemany(
                 "INSERT INTO schema_version (name) VALUES (%s)", [(name,) for name in names]
             )

@@ -1,22 +1,26 @@
 """The worker: one event loop, one lane per contact with work, gone after an idle time."""
 
 import asyncio
-import contextlib
 import logging
 import signal
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from agent.errors import StorageError
 from channels.doorbell import Doorbell
+from channels.errands import Errands
 from channels.lane import Lane, Mind
 from channels.outbox import Outbox
 from channels.sender import Sender
 from channels.turns import Turns
 
-#: How long a stop lets running turns finish; below what `clone serve` waits for the worker.
+#: How long a stop lets running turns finish, and then alerts and indicators; together with what
+#: follows, below what `clone serve` waits for the worker.
 STOP_SECONDS = 20.0
+_ERRAND_SECONDS = 2.0
+#: What failed in the worker itself is tried again after this pause, doubled up to the limit.
+_FIRST_PAUSE, _LAST_PAUSE = 2.0, 60.0
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -33,11 +37,11 @@ class Worker:
         mind: Mind,
         senders: Mapping[str, Sender],
         doorbell: Doorbell,
-        alert: Callable[[str, str], Awaitable[None]],
+        alert: Callable[[str, str], Coroutine[Any, Any, None]],
         turn_seconds: float,
         idle_seconds: float,
         concurrency: int,
-        clock: Callable[[], float] = time.time,
+        first_pause: float = _FIRST_PAUSE,
     ) -> None:
         self._turns = turns
         self._outbox = outbox
@@ -48,70 +52,90 @@ class Worker:
         self._turn_seconds = turn_seconds
         self._idle_seconds = idle_seconds
         self._places = asyncio.Semaphore(concurrency)
-        self._clock = clock
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
+        self._errands = Errands()
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._position = 0
         self._look_at_all = True
+        self._first_pause = self._pause = first_pause
+        self._later: asyncio.TimerHandle | None = None
         # One thread: SQLite takes one writer at a time, and the loop must never wait for a disk.
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="store")
 
     async def run(self) -> None:
         """Work until idle for the idle time, or until `stop`; then let the socket go."""
-        loop = asyncio.get_running_loop()
         try:
             while not self._stopping.is_set():
-                loop.add_reader(self._doorbell.socket, self._rung)
                 await self._serve()
-                loop.remove_reader(self._doorbell.socket)
                 self._doorbell.close()
                 # A message stored before the socket closed rang nobody: look once more.
-                if self._stopping.is_set() or not await self._contacts(everyone=True):
+                if self._stopping.is_set() or not await self._has_work():
                     break
                 self._doorbell.open()
         finally:
-            await self._end_lanes()
-            self._threads.shutdown()
+            await self._end()
 
     def stop(self) -> None:
         """Take no new turn; those at hand may finish."""
         self._stopping.set()
         for lane, _ in self._lanes.values():
-            lane.stopping = True
-            lane.ring()
+            lane.stop()
         self._changed.set()
+
+    async def _serve(self) -> None:
+        """Listen, and give every contact with work a lane; return when idle for long enough."""
+        loop, bell = asyncio.get_running_loop(), self._doorbell.socket
+        loop.add_reader(bell, self._rung)
+        try:
+            self._look_at_all = True
+            self._changed.set()
+            while not self._stopping.is_set() and await self._anything_new():
+                self._changed.clear()
+                for contact in await self._contacts():
+                    self._attend(contact)
+        finally:
+            loop.remove_reader(bell)
 
     def _rung(self) -> None:
         self._doorbell.drain()
         self._changed.set()
 
-    async def _serve(self) -> None:
-        """Give every contact with work a lane; return when idle for long enough."""
-        self._look_at_all = True
-        self._changed.set()
-        while not self._stopping.is_set():
-            if not self._changed.is_set() and not self._lanes:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), self._idle_seconds)
-                if not self._changed.is_set():
-                    return
-            await self._changed.wait()
-            self._changed.clear()
-            everyone, self._look_at_all = self._look_at_all, False
-            for contact in await self._contacts(everyone=everyone):
-                if not self._stopping.is_set():
-                    self._attend(contact)
+    async def _anything_new(self) -> bool:
+        """Wait for a ring or the end of a lane; False when idle for long enough."""
+        busy = bool(self._lanes) or self._later is not None
+        try:
+            async with asyncio.timeout(None if busy else self._idle_seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return self._changed.is_set()
+        return True
 
-    async def _contacts(self, *, everyone: bool) -> list[str]:
+    async def _contacts(self) -> list[str]:
         """Return whom to attend to: those who wrote since the last look, or all with work."""
-        if everyone:
+        try:
+            if not self._look_at_all:
+                after = self._position
+                contacts, self._position = await self._store(self._turns.contacts_with_news, after)
+                return contacts
             self._position = await self._store(self._turns.last_position)
-            return await self._store(self._turns.contacts_with_work)
-        contacts, self._position = await self._store(self._turns.contacts_with_news, self._position)
-        return contacts
+            contacts = await self._store(self._turns.contacts_with_work)
+            self._look_at_all = False
+            return contacts
+        except StorageError as error:
+            self._look_later(error)
+            return []
+
+    async def _has_work(self) -> bool:
+        try:
+            return bool(await self._store(self._turns.contacts_with_work))
+        except StorageError as error:
+            self._look_later(error)
+            return True
 
     def _attend(self, contact: str) -> None:
+        if self._stopping.is_set():
+            return
         if contact in self._lanes and not self._lanes[contact][1].done():
             self._lanes[contact][0].ring()
             return
@@ -122,44 +146,69 @@ class Worker:
             mind=self._mind,
             senders=self._senders,
             store=self._store,
-            alert=self._alert,
+            errands=self._errands,
+            alert=self._tell_operator,
             turn_seconds=self._turn_seconds,
             places=self._places,
-            clock=self._clock,
         )
-        task = asyncio.ensure_future(lane.work())
+        task = asyncio.create_task(lane.work())
         self._lanes[contact] = (lane, task)
         task.add_done_callback(lambda done: self._left(contact, done))
 
     def _left(self, contact: str, task: asyncio.Task[None]) -> None:
         if self._lanes[contact][1] is task:
             del self._lanes[contact]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._look_later(error, contact=contact)
+        elif not task.cancelled():
+            self._pause = self._first_pause
         if not self._lanes:
             self._changed.set()
-        if not task.cancelled() and (error := task.exception()):
-            _log.error(
-                "lane broke",
-                exc_info=error,
-                extra={"action": "lane_broke", "contact": contact},
-            )
-            # The work is still in the database; try again, but not in a tight loop.
-            asyncio.get_running_loop().call_later(5.0, self._look_again)
 
-    def _look_again(self) -> None:
+    def _look_later(self, error: BaseException, **ids: str) -> None:
+        """Look at everything again after a pause: the work is still in the database.
+
+        A database that fails fails all lanes at once, which is told once and tried again once.
+        """
+        if self._later is None or not isinstance(error, StorageError):
+            _log.error(
+                "worker could not go on, to be repeated",
+                exc_info=error,
+                extra={"action": "lane_broke", "error": _reason(error), **ids},
+            )
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(self._pause, self._look_now)
+            self._pause = min(2 * self._pause, _LAST_PAUSE)
+
+    def _look_now(self) -> None:
+        self._later = None
         self._look_at_all = True
         self._changed.set()
 
-    async def _end_lanes(self) -> None:
+    def _tell_operator(self, action: str, subject: str) -> None:
+        self._errands.start(self._alert(action, subject))
+
+    async def _end(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        self.stop()
         tasks = [task for _, task in self._lanes.values()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self._errands.finish(_ERRAND_SECONDS)
+        self._threads.shutdown()
 
     async def _store(self, work: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, work, *arguments)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, StorageError) else type(error).__name__
 
 
 async def run_until_stopped(worker: Worker) -> None:

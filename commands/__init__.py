@@ -1,17 +1,42 @@
 """The `clone` command: one module per subcommand."""
 
+from importlib import import_module
+from typing import Any
+
 import click
 
-from commands.ask import ask
-from commands.chat import chat
-from commands.doctor import doctor
-from commands.failure import CommandLine
-from commands.graph import graph
-from commands.index import index
-from commands.init import init
-from commands.migrate import migrate
-from commands.serve import serve
-from commands.work import work
+from agent.errors import CloneError, SettingsError, StorageError
+from commands.failure import Failure, WrongSetup
+
+#: In the order in which a newcomer needs them; each is the function of the module of its name.
+COMMANDS = ("init", "doctor", "serve", "work", "index", "ask", "chat", "graph", "migrate")
+
+
+class CommandLine(click.Group):
+    """Loads a subcommand when it is called, and ends our errors in one line and an exit code.
+
+    The server stays for days and has no use for what the others import (2 MB).
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the subcommands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a subcommand, None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"commands.{cmd_name}"), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raises `Failure` for any `CloneError`."""
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, StorageError) as error:
+            raise WrongSetup(str(error)) from error
+        except CloneError as error:
+            raise Failure(str(error)) from error
 
 
 @click.group(
@@ -30,7 +55,3 @@ def command_line() -> None:
     Settings come from the environment and from a file named .env (see .env.example).
     Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
     """  # noqa: D301
-
-
-for command in (init, serve, work, index, ask, chat, doctor, graph, migrate):
-    command_line.add_command(command)

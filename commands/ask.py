@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from commands.application import Application
 
 
-@click.command()
+@click.command(short_help="Ask one question.")
 @click.argument("question")
 @click.option("--json", "as_json", is_flag=True, help="Print text, sources, route, seconds, model.")
 @click.pass_obj

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from commands.application import Application
 
 
-@click.command()
+@click.command(short_help="Talk with the clone here.")
 @click.pass_obj
 def chat(app: "Application") -> None:
     """Talk with the clone here; an empty line or Ctrl-D ends it.

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from commands.checks import (
     check_shutdowns,
     check_whatsapp,
 )
-from commands.finding import Finding, fine, mistakes
+from commands.finding import Finding, broken, fine, mistakes
 from commands.state_checks import (
     check_data_folder,
     check_databases,
@@ -38,7 +39,7 @@ Check = tuple[str, Callable[[], Iterable[Finding]]]
 _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
 
 
-@click.command()
+@click.command(short_help="Say what is missing or wrong, and what to do.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_obj
 def doctor(app: "Application", as_json: bool) -> None:
@@ -86,7 +87,6 @@ def _examine(app: "Application") -> Iterator[Finding]:
 def _checks(app: "Application") -> list[Check]:
     settings = app.settings
     now = datetime.now(UTC)
-    conversations = settings.data / "clone.db"
     return [
         ("persona", lambda: check_persona(app.persona, settings)),
         ("documents", lambda: check_documents(settings.documents, app.found_documents())),
@@ -95,10 +95,7 @@ def _checks(app: "Application") -> list[Check]:
         ("model dates", lambda: check_shutdowns(settings, now.date())),
         ("data folder", lambda: check_data_folder(settings.data)),
         ("database", lambda: check_databases(settings.data, app.inspect, app.database.queries)),
-        (
-            "replies",
-            lambda: check_replies(conversations, app.inspect, app.database.queries, now),
-        ),
+        ("replies", lambda: _check_replies(app, now)),
         ("whatsapp", lambda: check_whatsapp(settings.twilio)),
         ("address", lambda: check_public_address(settings)),
         ("webhook", lambda: check_webhook(settings)),
@@ -118,6 +115,27 @@ def _check_index(app: "Application") -> Iterator[Finding]:
     finally:
         library.close()
     yield from check_index(found, entries, passages)
+
+
+def _check_replies(app: "Application", now: datetime) -> Iterator[Finding]:
+    queries = app.database.queries
+    if app.settings.database_url:
+        with app.database.read() as shared:
+            yield from check_replies(shared, queries, now)
+        return
+    path = app.settings.data / "clone.db"
+    if not path.exists():
+        return
+    # Not through `app.database`, which would make or change its tables.
+    connection = app.inspect(path)
+    connection.row_factory = sqlite3.Row
+    try:
+        yield from check_replies(connection, queries, now)
+    except sqlite3.DatabaseError as error:
+        told = f"{path.name} cannot be asked for failed replies: {error}."
+        yield broken("replies", told, "run `clone migrate`; if that does not help, see above")
+    finally:
+        connection.close()
 
 
 def _show(finding: Finding) -> None:

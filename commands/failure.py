@@ -4,8 +4,6 @@ from typing import IO, Any
 
 import click
 
-from agent.errors import CloneError, SettingsError, StorageError
-
 
 class Failure(click.ClickException):
     """Ends a command with `clone: <what went wrong and what to do>` and exit code 1."""
@@ -19,16 +17,3 @@ class WrongSetup(Failure):
     """The same for what only other settings or another installation can mend: exit code 2."""
 
     exit_code = 2
-
-
-class CommandLine(click.Group):
-    """A group of commands whose errors of ours become one line and an exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; raises `Failure` for any `CloneError`."""
-        try:
-            return super().invoke(ctx)
-        except (SettingsError, StorageError) as error:
-            raise WrongSetup(str(error)) from error
-        except CloneError as error:
-            raise Failure(str(error)) from error

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from commands.application import Application
 
 
-@click.command()
+@click.command(short_help="Print the route of a turn as a diagram.")
 @click.pass_obj
 def graph(app: "Application") -> None:
     """Print the route of a turn in Mermaid's language, for a Markdown page or mermaid.live.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAMES = 5
 
 
-@click.command()
+@click.command(short_help="Read the documents now.")
 @click.option("--all", "every", is_flag=True, help="Name every file, not only the first of a kind.")
 @click.option("--from-scratch", is_flag=True, help="Read every file again, changed or not.")
 @click.pass_obj
@@ -58,7 +58,11 @@ def _progress() -> "Iterator[Progress]":
         nonlocal bar
         if bar is None:
             bar = click.progressbar(
-                length=total, label="Reading", item_show_func=str, file=sys.stderr
+                length=total,
+                label="Reading",
+                item_show_func=lambda name: name or "",
+                file=sys.stderr,
+                hidden=not sys.stderr.isatty(),
             )
             bar.__enter__()
         bar.update(done - bar.pos, name)

@@ -14,10 +14,10 @@ from prompts.persona import LANGUAGES
 if TYPE_CHECKING:
     from commands.application import Application
 
-
 _USUAL_LANGUAGES = ("pt", "en")
 
 T = TypeVar("T")
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def _words(value: str) -> str:
@@ -34,7 +34,9 @@ def _languages(value: str) -> tuple[str, ...]:
     return languages
 
 
-def _option(name: str, read: Callable[[str], object], help: str) -> Any:
+def _option(
+    name: str, read: Callable[[str], object], help: str
+) -> Callable[[Decorated], Decorated]:
     """Return an option that is read as its question's answer would be."""
 
     def given(context: object, parameter: object, value: str | None) -> object:
@@ -43,7 +45,7 @@ def _option(name: str, read: Callable[[str], object], help: str) -> Any:
     return click.option(name, callback=given, help=help)
 
 
-@click.command()
+@click.command(short_help="Make the clone yours.")
 @_option("--name", _words, "The person's name, as contacts should read it.")
 @_option("--languages", _languages, "Some of pt, en, es, the main one first: pt,en.")
 @_option("--tone", _words, "How the person talks, in a sentence or two.")
@@ -73,7 +75,7 @@ def init(
     if path.exists() and not force:
         raise Failure(f"{path} is there already; change it by hand, or use --force to replace it")
     if yes and name is None:
-        raise click.UsageError("--yes asks nothing, so say who the clone is: --name “Ana Souza”")
+        raise click.UsageError("--yes asks nothing, so say who the clone is: --name 'Ana Souza'")
     if not yes:
         click.echo("Let's make the clone yours. Enter takes what stands in [brackets].\n")
     _write(path, _draft(name, languages, tone, greeting, ask=not yes).text())

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from commands.application import Application
 
 
-@click.command()
+@click.command(short_help="Bring the database up to date.")
 @click.pass_obj
 def migrate(app: "Application") -> None:
     """Bring the database up to date; `clone serve` does it too when it starts.
@@ -16,4 +16,4 @@ def migrate(app: "Application") -> None:
     By hand it is for a deployment that wants to know before it starts the new version.
     """
     app.database.migrate()
-    click.echo(f"The database in {app.settings.data} is up to date.")
+    click.echo("The database is up to date.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from commands.application import Application
 
 
-@click.command()
+@click.command(short_help="Serve WhatsApp's webhook and the simulator page.")
 @click.pass_obj
 def serve(app: "Application") -> None:
     """Serve the webhook and the simulator page until Ctrl-C.

@@ -120,24 +120,11 @@ def check_databases(
         yield fine("database", "There are no conversations yet; the first message makes it.")
 
 
-def check_replies(
-    path: Path, inspect: Callable[[Path], sqlite3.Connection], queries: Any, now: datetime
-) -> Iterator[Finding]:
-    """Tell what was not answered, and why; raises `StorageError` as the queries may."""
-    if not path.exists():
-        return
-    connection = inspect(path)
-    connection.row_factory = sqlite3.Row
-    try:
-        turns = list(queries.troubled_turns(connection))
-        parts = list(queries.troubled_parts(connection))
-        waiting = queries.waiting_since(connection)
-    except sqlite3.DatabaseError as error:
-        told = f"{path.name} cannot be asked for failed replies: {error}."
-        yield broken("replies", told, "run `clone migrate`; if that does not help, see above")
-        return
-    finally:
-        connection.close()
+def check_replies(connection: Any, queries: Any, now: datetime) -> Iterator[Finding]:
+    """Tell what was not answered, and why; the connection gives rows by name."""
+    turns = list(queries.troubled_turns(connection))
+    parts = list(queries.troubled_parts(connection))
+    waiting = queries.waiting_since(connection)
     failed = [row for row in turns if row["status"] == "failed"]
     held = [row for row in turns if row["status"] == "held"]
     findings = [

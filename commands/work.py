@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Answer the messages that wait, then leave.")
 @click.option("--ready-fd", type=int, hidden=True, help="Closed once the worker listens.")
 @click.pass_obj
 def work(app: "Application", ready_fd: int | None) -> None:

@@ -1,13 +1,14 @@
 """A small invented persona, whose lines tell their own kind and language."""
 
 from dataclasses import fields
+from typing import Any
 
 from prompts.persona import LANGUAGES, Lines, Persona
 
 
 def lines(language: str) -> Lines:
     """Return lines such as `greeting 1 pt`, six of each kind that has several."""
-    values = {
+    values: dict[str, Any] = {
         field.name: tuple(f"{field.name} {n} {language}" for n in range(1, 7))
         if "least" in field.metadata
         else f"{field.name} {language}"

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _READ_SECONDS = 25.0
 #: Chat models that LangChain takes for OpenAI's without being told; only OpenAI gets its key.
 _OPENAI_NAMES = ("gpt-", "o1", "o3", "o4", "chatgpt")
+_EXAMPLES = {
+    "CLONE_MODEL": "openai:gpt-6-luna",
+    "CLONE_EMBEDDINGS": "openai:text-embedding-3-small",
+}
 #: Retries and deadlines are the policy's.
 _CLIENT = {"max_retries": 0, "timeout": _READ_SECONDS}
 
@@ -102,12 +106,13 @@ def _openai(settings: Settings, name: str) -> dict[str, Any]:
 
 def _build(setting: str, make: Callable[..., Any], name: str, options: dict[str, Any]) -> Any:
     try:
+        if name.endswith(":"):
+            raise ValueError("no model is named")
         return make(name, **options)
     except ImportError as error:
         raise SettingsError(f"{setting}={name}: {error}") from error
     except (ValueError, TypeError) as error:
-        first_line = str(error).partition("\n")[0]
         raise SettingsError(
-            f"{setting}={name} cannot be used ({first_line}); "
-            "write provider:model, e.g. openai:gpt-6-luna, and set the provider's key"
+            f"{setting}={name} cannot be used: write provider:model of a provider that LangChain "
+            f"knows, e.g. {_EXAMPLES[setting]}, and set that provider's key"
         ) from error

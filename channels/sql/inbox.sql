@@ -1,7 +1,11 @@
 -- name: remember_contact!
 INSERT INTO contacts (contact, channel, address, first_message_at, last_message_at)
 VALUES (:contact, :channel, :address, :now, :now)
-ON CONFLICT (contact) DO UPDATE SET address = excluded.address, last_message_at = excluded.last_message_at;
+-- Changes nothing of a known contact, but holds their row until the transaction ends.
+ON CONFLICT (contact) DO UPDATE SET channel = excluded.channel;
+
+-- name: note_message!
+UPDATE contacts SET address = :address, last_message_at = :now WHERE contact = :contact;
 
 -- name: insert_message!
 INSERT INTO inbox (id, contact, received_at, message, answer)
@@ -19,10 +23,10 @@ SELECT id, received_at FROM inbox
 WHERE contact = :contact AND turn_id IS NULL AND answer IS NULL ORDER BY position;
 
 -- name: has_news$
--- Messages that came after a turn was sealed, in no turn yet.
+-- Whether messages are in no turn yet that came after a position.
 SELECT EXISTS (
     SELECT 1 FROM inbox
-    WHERE contact = :contact AND turn_id IS NULL AND answer IS NULL AND received_at > :since
+    WHERE contact = :contact AND turn_id IS NULL AND answer IS NULL AND position > :after
 );
 
 -- name: take_messages!

@@ -11,28 +11,30 @@ WHERE position > :after AND turn_id IS NULL AND answer IS NULL GROUP BY contact;
 SELECT COALESCE(MAX(position), 0) FROM inbox;
 
 -- name: open_turn^
-SELECT turns.id, turns.contact, contacts.channel, due_at, attempts, failures, restarts, restarted_at,
-    sealed_at
+SELECT turns.id, turns.contact, contacts.channel, due_at, noted_at, attempts, failures, restarts,
+    restarted_at, sealed_position, (
+        SELECT MIN(received_at) FROM inbox WHERE turn_id = turns.id AND answer IS NULL
+    ) AS asked_at
 FROM turns JOIN contacts USING (contact) WHERE turns.contact = :contact AND status = 'open';
 
--- name: turn_status$
-SELECT status FROM turns WHERE id = :turn_id;
-
 -- name: insert_turn!
-INSERT INTO turns (id, contact, sealed_at, due_at) VALUES (:turn_id, :contact, :now, :now);
+INSERT INTO turns (id, contact, sealed_at, sealed_position, due_at, noted_at)
+VALUES (:turn_id, :contact, :now, (
+    SELECT MAX(position) FROM inbox WHERE contact = :contact
+), :now, :now);
 
 -- name: begin_attempt!
 UPDATE turns SET attempts = attempts + 1 WHERE id = :turn_id AND status = 'open';
 
 -- name: postpone!
-UPDATE turns SET due_at = :due_at WHERE id = :turn_id AND status = 'open';
+UPDATE turns SET due_at = :due_at, noted_at = :now WHERE id = :turn_id AND status = 'open';
 
 -- name: restart_turn!
-UPDATE turns SET due_at = :due_at, restarts = restarts + 1, restarted_at = :now
+UPDATE turns SET due_at = :due_at, noted_at = :now, restarts = restarts + 1, restarted_at = :now
 WHERE id = :turn_id AND status = 'open';
 
 -- name: record_failure!
-UPDATE turns SET due_at = :due_at, failures = failures + 1, error = :error
+UPDATE turns SET due_at = :due_at, noted_at = :now, failures = failures + 1, error = :error
 WHERE id = :turn_id AND status = 'open';
 
 -- name: close_turn!
@@ -43,10 +45,6 @@ WHERE id = :turn_id AND status = 'open';
 -- name: turn_trace^
 SELECT status, route, sources, model, seconds, usage, error FROM turns
 WHERE id = :turn_id AND contact = :contact;
-
--- name: unfinished_business
-SELECT status, COUNT(*) AS turns, MAX(finished_at) AS latest, MAX(error) AS error
-FROM turns WHERE status IN ('failed', 'held') GROUP BY status;
 
 -- name: turns_of_contact
 SELECT id, status, sealed_at, finished_at FROM turns WHERE contact = :contact

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,6 +114,10 @@ class House:
         """Ask the web process for a page."""
         return httpx.get(f"{self.address}{path}", timeout=10, trust_env=False)
 
+    def post(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+        """Post a form without a signature, as a stranger would."""
+        return httpx.post(f"{self.address}{path}", data=form, timeout=10, trust_env=False)
+
     def stop(self) -> int:
         """Ask the web process to end as an operator does; return its exit code."""
         self.web.send_signal(signal.SIGTERM)
@@ -163,11 +167,15 @@ class House:
         if self._web is not None:
             self._web.kill()
             self._web.wait(timeout=10)
-        while left := self.processes():
-            for process in left:
-                process.kill()
-            psutil.wait_procs(left, timeout=5)
+        eventually(self._kill_all)
         self.console.join()
+
+    def _kill_all(self) -> bool:
+        left = self.processes()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        return not left
 
     def complaints(self) -> list[str]:
         """Return what the log should not hold: unexpected errors, traces, numbers and words."""

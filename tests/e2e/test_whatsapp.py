@@ -177,9 +177,7 @@ def test_a_conversation_is_remembered(
 
 
 @pytest.mark.parametrize("word", ["oi", "  OÍ "])
-def test_a_shortcut_is_answered_at_the_door(
-    house: House, twilio: TwilioStandIn, word: str
-) -> None:
+def test_a_shortcut_is_answered_at_the_door(house: House, twilio: TwilioStandIn, word: str) -> None:
     """The smoke test's greeting comes back in the TwiML itself, and wakes no worker."""
     house.serve()
 

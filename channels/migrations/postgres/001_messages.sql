@@ -1,5 +1,6 @@
 -- The tables of the SQLite database, for any number of machines.
--- Identity values follow the order of commits within one contact only, whose row is locked first.
+-- Positions follow the order of commits within one contact, whose row is locked before the value
+-- is drawn, and of nobody else: nothing here may look for "positions after the last one seen".
 
 -- People by keyed hash; the address is the only place where a number stands.
 CREATE TABLE contacts (
@@ -31,7 +32,11 @@ CREATE TABLE turns (
     contact TEXT NOT NULL REFERENCES contacts (contact),
     status TEXT NOT NULL DEFAULT 'open',
     sealed_at DOUBLE PRECISION NOT NULL,
+    -- The contact's newest message when the turn was sealed: later ones are news to it.
+    sealed_position BIGINT NOT NULL,
+    -- Not before this time; noted_at tells when that was decided, should the clock be set back.
     due_at DOUBLE PRECISION NOT NULL,
+    noted_at DOUBLE PRECISION NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
     restarts INTEGER NOT NULL DEFAULT 0,
@@ -57,7 +62,9 @@ CREATE TABLE outbox (
     status TEXT NOT NULL DEFAULT 'pending',
     created_at DOUBLE PRECISION NOT NULL,
     due_at DOUBLE PRECISION NOT NULL,
+    noted_at DOUBLE PRECISION NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
+    -- When the part was first handed over.
     sending_at DOUBLE PRECISION,
     sent_at DOUBLE PRECISION,
     provider_id TEXT NOT NULL DEFAULT '',

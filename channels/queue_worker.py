@@ -1,0 +1,228 @@
+"""The worker beyond one machine: contacts come as jobs, and each runs in a lane as ever."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import psycopg
+from procrastinate import App
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status
+
+from agent.errors import StorageError
+from channels.doorbell import Doorbell
+from channels.errands import Errands
+from channels.lane import Lane, Mind
+from channels.outbox import Outbox
+from channels.postgres import CONNECTIONS, PostgresDatabase
+from channels.queue import NEWS, SERVE_CONTACT
+from channels.sender import Sender
+from channels.turns import Turns
+
+#: How long a stop lets running turns finish; below what `clone serve` waits for the worker.
+STOP_SECONDS = 20.0
+#: A job that becomes free while its contact's last one ends is found by looking. The wait hides
+#: in the burst window, which runs from the message and not from the look.
+_LOOK_SECONDS = 1.0
+#: A worker that gave no sign of life for so long is dead, and its contacts go to the others.
+_HEARTBEAT_SECONDS, _DEAD_SECONDS = 5.0, 20.0
+_SWEEP_SECONDS = 5.0
+#: How long a lost database is left alone before the next try.
+_LOST_SECONDS = 2.0
+#: How long a worker that leaves waits for a last alert.
+_ERRAND_SECONDS = 2.0
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class QueueWorker:
+    """Answers whatever waits, beside any number of others; the queue keeps contacts apart."""
+
+    def __init__(
+        self,
+        *,
+        queue: App,
+        database: PostgresDatabase,
+        turns: Turns,
+        outbox: Outbox,
+        mind: Mind,
+        senders: Mapping[str, Sender],
+        alert: Callable[[str, str], Coroutine[Any, Any, None]],
+        turn_seconds: float,
+        idle_seconds: float,
+        concurrency: int,
+        doorbell: Doorbell | None = None,
+    ) -> None:
+        """With a `doorbell` the worker leaves when idle; without, it stays until stopped."""
+        self._queue = queue
+        self._database = database
+        self._turns = turns
+        self._outbox = outbox
+        self._mind = mind
+        self._senders = senders
+        self._alert = alert
+        self._turn_seconds = turn_seconds
+        self._idle_seconds = idle_seconds
+        self._concurrency = concurrency
+        self._doorbell = doorbell
+        self._errands = Errands()
+        self._places = asyncio.Semaphore(concurrency)
+        self._lanes: dict[str, Lane] = {}
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
+        queue.task(name=SERVE_CONTACT)(self._serve_contact)
+
+    async def run(self) -> None:
+        """Work until `stop`, or until idle where a doorbell can call another worker."""
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._work()
+                except* (ConnectorException, StorageError, psycopg.OperationalError):
+                    _log.exception("database lost", extra={"action": "database_lost"})
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), _LOST_SECONDS)
+        finally:
+            await self._errands.finish(_ERRAND_SECONDS)
+            self._threads.shutdown()
+
+    def stop(self) -> None:
+        """Take no new turn; those at hand may finish."""
+        self._stopping.set()
+        for lane in self._lanes.values():
+            lane.stop()
+
+    async def _work(self) -> None:
+        """Serve jobs until stopped or idle; raises when the database is lost."""
+        async with self._queue.open_async(), asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._listen()), tasks.create_task(self._sweep_often())]
+            jobs = tasks.create_task(
+                self._queue.run_worker_async(
+                    concurrency=self._concurrency,
+                    install_signal_handlers=False,
+                    # A job is a reminder; what was done stands in turns and outbox.
+                    delete_jobs="always",
+                    fetch_job_polling_interval=_LOOK_SECONDS,
+                    update_heartbeat_interval=_HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=_DEAD_SECONDS,
+                    shutdown_graceful_timeout=STOP_SECONDS,
+                )
+            )
+            beside.append(tasks.create_task(self._stop_when_idle()))
+            stopped = tasks.create_task(self._stopping.wait())
+            await asyncio.wait({jobs, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            # A cancelled worker takes no further job and lets those at hand finish.
+            jobs.cancel()
+            await asyncio.wait({jobs})
+            for task in beside:
+                task.cancel()
+
+    async def _serve_contact(self, contact: str) -> None:
+        if contact in self._lanes:
+            # Others took this process for dead and made a second job; the lane still runs.
+            self._lanes[contact].ring()
+            return
+        lane = self._lanes[contact] = Lane(
+            contact,
+            turns=self._turns,
+            outbox=self._outbox,
+            mind=self._mind,
+            senders=self._senders,
+            store=self._store,
+            errands=self._errands,
+            alert=self._alarm,
+            turn_seconds=self._turn_seconds,
+            places=self._places,
+        )
+        if self._stopping.is_set():
+            lane.stop()
+        self._changed.set()
+        # Whatever ends a lane, the work is still in the database: the sweep makes another job.
+        try:
+            await lane.work()
+        except StorageError as error:
+            _log.warning("lane ended", extra={"action": "lane_broke", "error": str(error)})
+        except Exception:  # noqa: BLE001 - one contact's trouble must not end the worker
+            _log.exception("lane broke", extra={"action": "lane_broke", "contact": contact})
+        finally:
+            del self._lanes[contact]
+            self._changed.set()
+
+    async def _listen(self) -> None:
+        """Tell running lanes of their contact's new messages, as soon as those are stored."""
+
+        async def ring(*, channel: str, payload: str) -> None:
+            if payload in self._lanes:
+                self._lanes[payload].ring()
+
+        await self._queue.connector.listen_notify(ring, [NEWS])
+
+    async def _sweep_often(self) -> None:
+        while True:
+            await self._sweep()
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def _sweep(self) -> None:
+        """Forget the jobs of dead workers, then remind of every contact without a job."""
+        jobs = self._queue.job_manager
+        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=_DEAD_SECONDS):
+            if job.id is None:
+                continue
+            # Another worker's sweep may have been faster.
+            with contextlib.suppress(ConnectorException):
+                await jobs.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+                _log.warning("job of a dead worker taken over", extra={"action": "job_taken_over"})
+        for contact in await self._store(self._database.contacts_without_job):
+            await self._store(self._remind, contact)
+
+    def _remind(self, contact: str) -> None:
+        with self._database.write(contact) as connection:
+            self._database.announce(connection, contact)
+
+    async def _stop_when_idle(self) -> None:
+        if self._doorbell is None:
+            return
+        loop = asyncio.get_running_loop()
+        while True:
+            loop.add_reader(self._doorbell.socket, self._rung)
+            await self._wait_for_idleness()
+            loop.remove_reader(self._doorbell.socket)
+            self._doorbell.close()
+            owed = True
+            try:
+                # A message stored before the socket closed rang nobody: look once more.
+                owed = bool(await self._store(self._turns.contacts_with_work))
+            finally:
+                if owed:
+                    self._doorbell.open()
+            if not owed:
+                self.stop()
+                return
+
+    async def _wait_for_idleness(self) -> None:
+        idle = False
+        while not idle:
+            self._changed.clear()
+            try:
+                pause = None if self._lanes else self._idle_seconds
+                await asyncio.wait_for(self._changed.wait(), pause)
+            except TimeoutError:
+                idle = True
+
+    def _alarm(self, action: str, subject: str) -> None:
+        self._errands.start(self._alert(action, subject))
+
+    def _rung(self) -> None:
+        if self._doorbell is not None:
+            self._doorbell.drain()
+        self._changed.set()
+
+    async def _store(self, work: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, work, *arguments)

@@ -1,0 +1,236 @@
+"""Inbox, turns and outbox keep the same promises on SQLite and on PostgreSQL."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.keys import Keys
+from agent.messages import IncomingMessage, Reply
+from agent.settings import Secret
+from channels.database import Database
+from channels.inbox import Inbox
+from channels.ledger import Ledger
+from channels.outbox import Outbox
+from channels.postgres import PostgresDatabase
+from channels.turns import Run, Turns, Wait
+from tests.postgres import PostgresServer, running_postgres
+
+BURST = 1.0
+KEYS = Keys(Secret("k" * 32))
+_numbers = count()
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class House:
+    """Inbox, turns and outbox over one database, on one clock."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.clock = Clock()
+        self.inbox = Inbox(ledger, KEYS, self.clock)
+        self.turns = Turns(ledger, BURST, self.clock)
+        self.outbox = Outbox(ledger, self.clock)
+
+    def say(self, text: str, contact: str = "ana", answer: str | None = None) -> str:
+        """Store a message and return the contact's hash."""
+        return self.inbox.accept(message(text, contact), answer).contact
+
+    def run(self, contact: str) -> Run:
+        """Return the contact's turn once its burst is over."""
+        self.clock.now += BURST
+        step = self.turns.next(contact)
+        assert isinstance(step, Run), step
+        return step
+
+    def rows(self, query: str) -> list[Any]:
+        """Read whatever the test wants to see."""
+        with self.ledger.read() as connection:
+            return [dict(row) for row in connection.execute(query)]
+
+
+def message(text: str, contact: str = "ana", message_id: str = "") -> IncomingMessage:
+    """Return a message as a channel delivers it."""
+    return IncomingMessage(
+        channel="simulator",
+        message_id=message_id or f"m{next(_numbers)}",
+        contact_id=contact,
+        address=contact,
+        kind="text",
+        text=text,
+    )
+
+
+def texts(run: Run) -> list[str]:
+    """Return what the messages of a turn say."""
+    return [each.text for each in run.turn.messages]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for this module."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """A house on either database."""
+    ledger: Ledger
+    if request.param == "sqlite":
+        ledger = Database(tmp_path / "clone.db")
+    else:
+        ledger = PostgresDatabase(request.getfixturevalue("postgres").new_database())
+    ledger.migrate()
+    yield House(ledger)
+    ledger.close()
+
+
+def test_a_repeated_message_changes_nothing(house: House) -> None:
+    """A delivery that comes again is refused, with the answer its first one got."""
+    first = house.inbox.accept(message("oi", message_id="SM1"), "Olá!")
+    house.clock.now += 100
+    again = house.inbox.accept(message("oi", message_id="SM1"))
+
+    assert (first.new, again.new) == (True, False)
+    assert (again.id, again.answer, again.received_at) == (first.id, "Olá!", first.received_at)
+    assert house.turns.contacts_with_work() == []
+
+
+def test_one_of_many_simultaneous_deliveries_is_new(house: House) -> None:
+    """Deliveries of one message that race each other leave one row."""
+    same = message("bom dia")
+    with ThreadPoolExecutor(8) as threads:
+        accepted = list(threads.map(lambda _: house.inbox.accept(same), range(24)))
+
+    assert sum(each.new for each in accepted) == 1
+    assert len({each.id for each in accepted}) == 1
+    assert [row["n"] for row in house.rows("SELECT COUNT(*) AS n FROM inbox")] == [1]
+
+
+def test_messages_of_many_threads_are_all_kept(house: House) -> None:
+    """Contacts who write at the same moment lose nothing and are not mixed up."""
+    pairs = [(f"contact {number % 6}", f"words {number}") for number in range(60)]
+    with ThreadPoolExecutor(8) as threads:
+        contacts = list(threads.map(lambda pair: house.say(pair[1], pair[0]), pairs))
+
+    told = {contact: set(texts(house.run(contact))) for contact in set(contacts)}
+    expected = {
+        contact: {
+            words for whose, (_, words) in zip(contacts, pairs, strict=True) if whose == contact
+        }
+        for contact in set(contacts)
+    }
+    assert told == expected
+
+
+def test_a_turn_is_sealed_with_its_burst_and_stays_so(house: House) -> None:
+    """Messages close together become one turn, in order; a re-run has exactly these."""
+    contact = house.say("um")
+    house.clock.now += BURST / 2
+    house.say("dois")
+    waiting = house.turns.next(contact)
+    run = house.run(contact)
+    again = house.turns.next(contact)
+
+    assert isinstance(waiting, Wait)
+    assert texts(run) == ["um", "dois"]
+    assert isinstance(again, Run)
+    assert (again.turn, again.attempts) == (run.turn, 2)
+
+
+def test_words_that_come_in_mid_turn_join_it(house: House) -> None:
+    """A reply is not kept while newer words of the contact may still join its turn."""
+    contact = house.say("qual é")
+    run = house.run(contact)
+    house.say("o seu nome?")
+
+    assert not house.turns.finish(run.turn, Reply(text="o quê?"), ["o quê?"])
+    second = house.run(contact)
+    assert texts(second) == ["qual é", "o seu nome?"]
+    assert second.turn.id == run.turn.id
+    assert house.turns.finish(second.turn, Reply(text="Alberto"), ["Al", "berto"])
+    assert not house.turns.finish(second.turn, Reply(text="Alberto"), ["Alberto"])
+    assert [row["body"] for row in house.rows("SELECT body FROM outbox ORDER BY position")] == [
+        "Al",
+        "berto",
+    ]
+
+
+def test_a_message_that_races_the_end_of_a_turn_is_answered(house: House) -> None:
+    """However an arriving message and a finished reply meet, the message is in one turn."""
+    for number in range(25):
+        contact = house.say(f"first {number}", f"contact {number}")
+        run = house.run(contact)
+        with ThreadPoolExecutor(2) as threads:
+            finished = threads.submit(house.turns.finish, run.turn, Reply(text="x"), ["x"])
+            threads.submit(house.say, "second", f"contact {number}").result()
+        left = house.run(contact)
+
+        expected = ["second"] if finished.result() else [f"first {number}", "second"]
+        assert texts(left) == expected
+
+
+def test_parts_leave_in_order_and_once(house: House) -> None:
+    """The outbox gives a contact's parts one by one, and never one that has left."""
+    contact = house.say("conte tudo")
+    house.turns.finish(house.run(contact).turn, Reply(text="a b"), ["a", "b"])
+    sent = []
+    while part := house.outbox.next(contact):
+        house.outbox.sending(part)
+        in_doubt = house.outbox.next(contact)
+        assert in_doubt is not None
+        assert (in_doubt.id, in_doubt.sending_at) == (part.id, house.clock.now)
+        house.outbox.sent(part, f"SM-{part.body}")
+        sent.append(part.body)
+
+    assert sent == ["a", "b"]
+    assert house.turns.contacts_with_work() == []
+
+
+def test_failures_are_kept_and_apologised_for(house: House) -> None:
+    """A failed attempt is repeated later; a turn given up keeps its error and its apology."""
+    contact = house.say("e agora?")
+    run = house.run(contact)
+    house.turns.retry(run.turn, 5.0, "overloaded")
+    waiting = house.turns.next(contact)
+    house.clock.now += 5
+    second = house.turns.next(contact)
+    assert isinstance(second, Run)
+    house.turns.fail(second.turn, "still overloaded", ["Desculpe"])
+
+    assert isinstance(waiting, Wait)
+    assert second.failures == 1
+    assert house.rows("SELECT status, error FROM turns") == [
+        {"status": "failed", "error": "still overloaded"}
+    ]
+    part = house.outbox.next(contact)
+    assert part is not None
+    assert part.body == "Desculpe"
+
+
+def test_a_refused_block_leaves_nothing(house: House) -> None:
+    """What a transaction had written is gone when its block raises."""
+
+    def write_and_break() -> None:
+        with house.ledger.write() as connection:
+            house.ledger.queries.remember_contact(
+                connection, contact="c", channel="simulator", address="a", now=1.0
+            )
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_break()
+    assert house.rows("SELECT contact FROM contacts") == []

