@@ -4,8 +4,9 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cached_property, partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from dotenv import load_dotenv
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from agent.clone import Clone
     from agent.graph import Graph
     from agent.services import Services
-    from channels.database import Database
+    from channels.crew import Hire
     from channels.dispatch import Dispatcher
     from channels.doorbell import Doorbell
-    from channels.sender import Sender
-    from channels.turns import Turns
+    from channels.ledger import Ledger
+    from channels.postgres import PostgresDatabase
     from knowledge.documents import SourceFile, Unreadable
     from knowledge.indexer import Indexer
     from knowledge.retriever import KnowledgeRetriever
@@ -49,10 +50,8 @@ class Application:
     def settings(self) -> Settings:
         """The settings; raises `SettingsError`."""
         settings = Settings.from_env(self._env)
-        if settings.database_url:
-            raise SettingsError(
-                "DATABASE_URL: PostgreSQL is not supported by this version; leave it out for SQLite"
-            )
+        if settings.database_url and not find_spec("procrastinate"):
+            raise SettingsError("DATABASE_URL: PostgreSQL needs: pip install '.[postgres]'")
         return settings
 
     @cached_property
@@ -66,32 +65,38 @@ class Application:
     @cached_property
     def keys(self) -> Keys:
         """The hashes of this installation."""
+        if self.shared_database and not self.settings.secret:
+            return Keys(self.shared_database.secret())
         return Keys(installation_secret(self.settings.secret, self.settings.data))
 
     @cached_property
-    def database(self) -> "Database":
+    def database(self) -> "Ledger":
         """Inbox, turns and outbox."""
         from channels.database import Database
 
-        return Database(self.settings.data / "clone.db")
+        return self.shared_database or Database(self.settings.data / "clone.db")
 
     @cached_property
-    def turns(self) -> "Turns":
-        """The turns owed."""
-        from channels.turns import Turns
+    def shared_database(self) -> "PostgresDatabase | None":
+        """The database of several machines, where DATABASE_URL names one."""
+        if not self.settings.database_url:
+            return None
+        from channels.postgres import PostgresDatabase
 
-        return Turns(self.database, self.settings.burst_seconds)
+        return PostgresDatabase(self.settings.database_url)
 
     @cached_property
     def dispatcher(self) -> "Dispatcher":
         """What wakes the worker and starts it."""
         from channels.dispatch import Dispatcher
+        from channels.turns import Turns
 
+        turns = Turns(self.database, self.settings.burst_seconds)
         return Dispatcher(
             self.settings.data,
             [sys.executable, str(HOUSE / "app.py"), "work"],
             self._env,
-            has_work=lambda: bool(self.turns.contacts_with_work()),
+            has_work=lambda: bool(turns.contacts_with_work()),
         )
 
     @cached_property
@@ -154,7 +159,9 @@ class Application:
 
         return build_web(
             settings=self.settings,
-            persona=self.persona,
+            name=self.persona.name,
+            languages=self.persona.languages,
+            shortcuts=self.persona.shortcuts,
             keys=self.keys,
             database=self.database,
             dispatcher=self.dispatcher,
@@ -175,42 +182,32 @@ class Application:
         from agent.memory import memory_for_one_process, sqlite_memory
 
         if not remember:
-            checkpointer = memory_for_one_process()
-            yield Clone(build_graph(self.services, checkpointer=checkpointer), self.persona)
-            return
-        async with sqlite_memory(self.settings.data / "memory.db") as saver:
+            memory: Any = nullcontext(memory_for_one_process())
+        elif self.shared_database:
+            from agent.postgres_memory import postgres_memory
+
+            memory = postgres_memory(self.settings.database_url)
+        else:
+            memory = sqlite_memory(self.settings.data / "memory.db")
+        async with memory as saver:
             yield Clone(build_graph(self.services, checkpointer=saver), self.persona)
 
-    async def work(self) -> None:
-        """Run the worker until it is idle or stopped; the doorbell must be claimed."""
-        from channels.alerts import Alerts
-        from channels.conversation import SimulatorSender
-        from channels.outbox import Outbox
-        from channels.whatsapp_sender import WhatsAppSender
-        from channels.worker import Worker, run_until_stopped
+    async def work(self, *, stay: bool = False) -> None:
+        """Run the worker until stopped or, with the doorbell claimed and no `stay`, idle."""
+        from channels.crew import serve_contacts
 
-        settings = self.settings
-        senders: dict[str, Sender] = {
-            "simulator": SimulatorSender(),
-            "whatsapp": WhatsAppSender(settings.twilio.whatsapp_from, self._twilio_client),
-        }
+        hire: Hire
+        if self.shared_database:
+            from channels.queue_worker import QueueWorker
+
+            bell = None if stay else self.doorbell
+            hire = partial(QueueWorker, database=self.shared_database, doorbell=bell)
+        else:
+            from channels.worker import Worker
+
+            hire = partial(Worker, doorbell=self.doorbell)
         async with self.clone() as clone:
-            worker = Worker(
-                turns=self.turns,
-                outbox=Outbox(self.database),
-                mind=clone,
-                senders=senders,
-                doorbell=self.doorbell,
-                alert=Alerts(settings.alert_url).send,
-                turn_seconds=settings.turn_seconds,
-                idle_seconds=settings.idle_seconds,
-                concurrency=settings.concurrency,
-            )
-            try:
-                await run_until_stopped(worker)
-            finally:
-                for sender in senders.values():
-                    await sender.close()
+            await serve_contacts(hire, self.settings, self.database, clone, self._twilio_client)
 
     def _twilio_client(self) -> "Client":
         from channels.twilio_client import twilio_client

@@ -20,6 +20,7 @@ _NOISY = (
     "openai",
     "elevenlabs",
     "waitress.queue",
+    "procrastinate",
     "faiss",
 )
 

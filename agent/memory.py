@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
 
 #: A window never holds more: each message costs 300 bytes and 0.1 ms beside its words.
-MOST_MESSAGES = 60
+MOST_MESSAGES = 40
 
 # A trigger, because it acts within the very statement that saves the new checkpoint: a turn
 # cancelled at any moment leaves either the old conversation or the new one, never none.

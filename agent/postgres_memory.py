@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 #: Any number, the same in every process: only one of them makes the tables at a time.
 _LOCK = 4_310_622_002
 _LOCK_PAUSE = 0.1
+#: The library's own pruning takes ten round trips, as it may run beside a turn; ours never does.
+_FORGET_FORMER = """
+WITH checkpoint AS (
+    DELETE FROM checkpoints WHERE thread_id = %(thread)s AND checkpoint_ns = %(namespace)s
+    AND checkpoint_id <> %(checkpoint)s
+), writes AS (
+    DELETE FROM checkpoint_writes WHERE thread_id = %(thread)s AND checkpoint_ns = %(namespace)s
+    AND checkpoint_id <> %(checkpoint)s
+)
+DELETE FROM checkpoint_blobs WHERE thread_id = %(thread)s AND checkpoint_ns = %(namespace)s
+AND (channel, version) NOT IN (SELECT * FROM unnest(%(channels)s::text[], %(versions)s::text[]))
+"""
 
 
 class PrunedPostgresSaver(AsyncPostgresSaver):
@@ -48,7 +60,16 @@ class PrunedPostgresSaver(AsyncPostgresSaver):
         """Save a checkpoint and drop the thread's former ones."""
         with _reachable():
             saved = await super().aput(config, checkpoint, metadata, new_versions)
-            await self.aprune([config["configurable"]["thread_id"]], strategy="keep_latest")
+            versions = checkpoint["channel_versions"]
+            kept = {
+                "thread": config["configurable"]["thread_id"],
+                "namespace": config["configurable"]["checkpoint_ns"],
+                "checkpoint": checkpoint["id"],
+                "channels": list(versions),
+                "versions": [str(version) for version in versions.values()],
+            }
+            async with self._cursor() as cursor:
+                await cursor.execute(_FORGET_FORMER, kept)
         return saved
 
     async def aput_writes(
@@ -64,25 +85,31 @@ class PrunedPostgresSaver(AsyncPostgresSaver):
 
 
 @asynccontextmanager
-async def postgres_memory(
-    url: Secret, options: dict[str, Any]
-) -> "AsyncIterator[PrunedPostgresSaver]":
+async def postgres_memory(url: Secret) -> "AsyncIterator[PrunedPostgresSaver]":
     """Open the conversations of the database at `url`, for the life of a worker.
 
-    `options` are those of every connection. Raises `psycopg.Error` when it cannot be opened.
+    Raises `StorageError` when it cannot be reached.
     """
     pool: AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
         url.reveal(),
         # The saver waits for its own lock, so more connections would stand idle.
         min_size=1,
         max_size=2,
-        kwargs={**options, "autocommit": True, "row_factory": dict_row},
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            # A pooler in front of the database loses prepared statements.
+            "prepare_threshold": None,
+            "connect_timeout": 5,
+            "tcp_user_timeout": 20_000,
+        },
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
     async with pool:
-        saver = PrunedPostgresSaver(pool, serde=serializer())
-        await _make_tables(saver, pool)
+        with _reachable():
+            saver = PrunedPostgresSaver(pool, serde=serializer())
+            await _make_tables(saver, pool)
         yield saver
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from agent.keys import Keys
 from agent.messages import IncomingMessage, TurnMessage
-from channels.database import Database
+from channels.ledger import Ledger
 from channels.outbox import Part
 from channels.reception import Reception
 from channels.simulator import CHANNEL, Bubble
@@ -22,7 +22,7 @@ _OVERLAP = 2 * _TICKS
 class StoredConversation:
     """The simulator's view of inbox, turns and outbox."""
 
-    def __init__(self, database: Database, keys: Keys, reception: Reception) -> None:
+    def __init__(self, database: Ledger, keys: Keys, reception: Reception) -> None:
         self._database = database
         self._keys = keys
         self._reception = reception

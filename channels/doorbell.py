@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import stat
 import tempfile
 import time
 from hashlib import sha256
@@ -28,7 +29,8 @@ def socket_path(data: Path) -> Path:
     name = sha256(os.fsencode(path)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"clone-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+    found = folder.lstat()  # not through a link, which anybody may have put there
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise StorageError(f"{folder} is not private to this user; remove it and start again")
     return folder / f"{name}.sock"
 
@@ -46,11 +48,22 @@ def ring(path: Path) -> bool:
     return True
 
 
+def wait_for_leaving(data: Path) -> None:
+    """Sleep until no worker holds the data folder, whoever started it, however it ends."""
+    lock = _open_lock(data)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    finally:
+        os.close(lock)
+
+
 class Doorbell:
     """Holds the worker's lock and socket; `claim` before anything heavy is imported."""
 
-    def __init__(self, data: Path) -> None:
-        self._lock_path = data / "worker.lock"
+    def __init__(self, data: Path, patience: float = _HAND_OVER_SECONDS) -> None:
+        """`patience` is how long a worker on its way out is waited for, in seconds."""
+        self._patience = patience
+        self._data = data
         self._path = socket_path(data)
         self._lock: int | None = None
         self._socket: socket.socket | None = None
@@ -59,15 +72,19 @@ class Doorbell:
         """Become the only worker; False when another one serves this folder already.
 
         A worker that is on its way out has closed its socket but still holds the lock: wait
-        for it, or its successor would be missing.
+        for it, or its successor would be missing. Raises `StorageError` when it never leaves.
         """
-        self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        end = time.monotonic() + _HAND_OVER_SECONDS
-        while not self._try(lock):
-            if ring(self._path) or time.monotonic() > end:
+        lock = _open_lock(self._data)
+        end = time.monotonic() + self._patience
+        while not _try(lock):
+            if ring(self._path):
                 os.close(lock)
                 return False
+            if time.monotonic() > end:
+                os.close(lock)
+                raise StorageError(
+                    f"another worker holds {self._data} but does not listen; stop it first"
+                )
             time.sleep(0.01)
         self._lock = lock
         self.open()
@@ -80,7 +97,7 @@ class Doorbell:
         bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         bell.setblocking(False)
         bell.bind(os.fspath(self._path))
-        os.chmod(self._path, 0o600)
+        self._path.chmod(0o600)
         self._socket = bell
 
     def close(self) -> None:
@@ -122,10 +139,15 @@ class Doorbell:
     ) -> None:
         self.release()
 
-    @staticmethod
-    def _try(lock: int) -> bool:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+
+def _open_lock(data: Path) -> int:
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(data / "worker.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _try(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

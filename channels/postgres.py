@@ -25,7 +25,7 @@ CONNECTIONS = 4
 _WAIT_SECONDS = 5.0
 #: What a connection asks for. A pooler in front of the database loses prepared statements; a
 #: machine that vanished is noticed by what was sent to it and never acknowledged.
-CONNECTION_OPTIONS: dict[str, Any] = {
+_OPTIONS: dict[str, Any] = {
     "prepare_threshold": None,
     "connect_timeout": 5,
     "tcp_user_timeout": 20_000,
@@ -46,7 +46,8 @@ class PostgresDatabase:
                 "DATABASE_URL: cannot be read; write postgresql://user:password@host/database, "
                 "with special characters of the password as %XX"
             ) from None
-        self._url = url
+        #: Where it is, for what has connections of its own.
+        self.url = url
         self._lock = threading.Lock()
 
     @cached_property
@@ -119,11 +120,11 @@ class PostgresDatabase:
 
     @cached_property
     def _pool(self) -> ConnectionPool[psycopg.Connection[Any]]:
-        options = {**CONNECTION_OPTIONS, "row_factory": dict_row}
-        with psycopg.connect(self._url.reveal(), autocommit=True, **options) as connection:
+        options = {**_OPTIONS, "row_factory": dict_row}
+        with psycopg.connect(self.url.reveal(), autocommit=True, **options) as connection:
             bring_up_to_date(connection)
         return ConnectionPool(
-            self._url.reveal(),
+            self.url.reveal(),
             kwargs=options,
             min_size=0,
             max_size=CONNECTIONS,

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import psycopg
-from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 
@@ -18,7 +17,7 @@ from channels.errands import Errands
 from channels.lane import Lane, Mind
 from channels.outbox import Outbox
 from channels.postgres import CONNECTIONS, PostgresDatabase
-from channels.queue import NEWS, SERVE_CONTACT
+from channels.queue import NEWS, SERVE_CONTACT, open_queue
 from channels.sender import Sender
 from channels.turns import Turns
 
@@ -45,7 +44,6 @@ class QueueWorker:
     def __init__(
         self,
         *,
-        queue: App,
         database: PostgresDatabase,
         turns: Turns,
         outbox: Outbox,
@@ -58,7 +56,7 @@ class QueueWorker:
         doorbell: Doorbell | None = None,
     ) -> None:
         """With a `doorbell` the worker leaves when idle; without, it stays until stopped."""
-        self._queue = queue
+        self._queue = open_queue(database.url)
         self._database = database
         self._turns = turns
         self._outbox = outbox
@@ -75,7 +73,7 @@ class QueueWorker:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
-        queue.task(name=SERVE_CONTACT)(self._serve_contact)
+        self._queue.task(name=SERVE_CONTACT)(self._serve_contact)
 
     async def run(self) -> None:
         """Work until `stop`, or until idle where a doorbell can call another worker."""

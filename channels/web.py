@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -12,15 +13,14 @@ from agent.errors import StorageError
 from agent.keys import Keys
 from agent.settings import Settings
 from channels.conversation import StoredConversation
-from channels.database import Database
 from channels.dispatch import Dispatcher
 from channels.home import home_blueprint
 from channels.inbox import Inbox
+from channels.ledger import Ledger
 from channels.reception import Reception
 from channels.simulator import simulator_blueprint
 from channels.twilio_signature import SignatureCheck
 from channels.whatsapp import whatsapp_blueprint
-from prompts.persona import Persona
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,11 @@ _log = logging.getLogger(__name__)
 def build_web(
     *,
     settings: Settings,
-    persona: Persona,
+    name: str,
+    languages: tuple[str, ...],
+    shortcuts: Mapping[str, str],
     keys: Keys,
-    database: Database,
+    database: Ledger,
     dispatcher: Dispatcher,
     simulator: bool,
 ) -> Flask:
@@ -44,7 +46,7 @@ def build_web(
     """
     app = Flask(__name__, static_folder=None)
     database.migrate()
-    reception = Reception(Inbox(database, keys), persona.shortcuts, dispatcher.wake)
+    reception = Reception(Inbox(database, keys), shortcuts, dispatcher.wake)
     token = settings.twilio.auth_token.reveal()
     check = SignatureCheck(token, settings.public_base_url) if token else None
     app.register_blueprint(whatsapp_blueprint(reception, check))
@@ -53,8 +55,8 @@ def build_web(
         app.register_blueprint(
             simulator_blueprint(
                 conversation=StoredConversation(database, keys, reception),
-                persona_name=persona.name,
-                languages=persona.languages,
+                persona_name=name,
+                languages=languages,
                 token=page_token,
             )
         )
@@ -71,7 +73,7 @@ def build_web(
     return app
 
 
-def _readiness(database: Database) -> "Callable[[], Response]":
+def _readiness(database: Ledger) -> "Callable[[], Response]":
     def readyz() -> Response:
         try:
             with database.write():

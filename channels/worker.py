@@ -5,7 +5,7 @@ import logging
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from agent.errors import StorageError
 from channels.doorbell import Doorbell
@@ -41,6 +41,7 @@ class Worker:
         turn_seconds: float,
         idle_seconds: float,
         concurrency: int,
+        stop_seconds: float = STOP_SECONDS,
         first_pause: float = _FIRST_PAUSE,
     ) -> None:
         self._turns = turns
@@ -51,6 +52,7 @@ class Worker:
         self._alert = alert
         self._turn_seconds = turn_seconds
         self._idle_seconds = idle_seconds
+        self._stop_seconds = stop_seconds
         self._places = asyncio.Semaphore(concurrency)
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         self._errands = Errands()
@@ -195,7 +197,7 @@ class Worker:
         self.stop()
         tasks = [task for _, task in self._lanes.values()]
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            _, late = await asyncio.wait(tasks, timeout=self._stop_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -211,7 +213,19 @@ def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, StorageError) else type(error).__name__
 
 
-async def run_until_stopped(worker: Worker) -> None:
+class Stoppable(Protocol):
+    """A worker of either kind."""
+
+    async def run(self) -> None:
+        """Work until idle or stopped."""
+        ...
+
+    def stop(self) -> None:
+        """Take no new turn; those at hand may finish."""
+        ...
+
+
+async def run_until_stopped(worker: Stoppable) -> None:
     """Run a worker that SIGTERM and Ctrl-C stop gently."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

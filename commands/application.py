@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from agent.clone import Clone
     from agent.services import Services
     from agent.settings import Settings
-    from channels.database import Database
     from channels.doorbell import Doorbell
+    from channels.ledger import Ledger
     from knowledge.documents import SourceFile, Unreadable
     from knowledge.indexer import Indexer
     from prompts.persona import Persona
@@ -33,7 +33,7 @@ class Application(Protocol):
         ...
 
     @property
-    def database(self) -> "Database":
+    def database(self) -> "Ledger":
         """Inbox, turns and outbox."""
         ...
 
@@ -76,6 +76,6 @@ class Application(Protocol):
         """Give a clone for the life of a process."""
         ...
 
-    async def work(self) -> None:
-        """Run the worker; the doorbell must be claimed."""
+    async def work(self, *, stay: bool = False) -> None:
+        """Run the worker until stopped or, with the doorbell claimed and no `stay`, idle."""
         ...

@@ -19,16 +19,18 @@ _log = logging.getLogger(__name__)
 def work(app: "Application", ready_fd: int | None) -> None:
     """Answer the messages that wait, then leave after CLONE_IDLE_SECONDS.
 
-    `clone serve` starts it when needed; by hand it is for looking at one run.
+    `clone serve` starts it when needed; by hand it is for looking at one run. With DATABASE_URL
+    it stays until it is stopped, and any number of them work side by side, on any machines.
     """
     app.log_to(logging.INFO)
+    stay = ready_fd is None and bool(app.settings.database_url)
     with app.doorbell as doorbell:
         # Claimed before the heavy imports: from here on nobody starts another worker.
         claimed = doorbell.claim()
         if ready_fd is not None:
             os.close(ready_fd)
-        if not claimed:
+        if not claimed and not stay:
             click.echo("A worker serves this data folder already.")
             return
-        asyncio.run(app.work())
+        asyncio.run(app.work(stay=stay))
         _log.info("worker leaves", extra={"action": "worker_left"})

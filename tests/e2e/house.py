@@ -123,6 +123,13 @@ class House:
         self.web.send_signal(signal.SIGTERM)
         return self.web.wait(timeout=40)
 
+    def is_closed(self) -> bool:
+        """Tell whether the web process takes no more connections."""
+        port = int(self.address.rpartition(":")[2])
+        connections = psutil.Process(self.web.pid).net_connections("tcp")
+        listening = [each for each in connections if each.status == psutil.CONN_LISTEN]
+        return port not in [each.laddr.port for each in listening]
+
     def kill_web(self) -> None:
         """End the web process as a crash of the machine does; its worker lives on."""
         self.web.kill()

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from tests.e2e.conftest import MakeHouse
-from tests.e2e.house import House, twilio_settings
+from tests.e2e.house import House, eventually, twilio_settings
 from tests.standins.chat import prompt_text
 from tests.standins.exchange import held_until, late
 from tests.standins.openai import OpenAIStandIn
@@ -87,6 +87,58 @@ def test_a_web_process_killed_before_any_worker_loses_nothing(
 
     twilio.wait_for(lambda: twilio.sent, timeout=15)
     house.rest()
+    assert len(twilio.sent) == 1
+
+
+def test_a_worker_nobody_started_is_replaced_too(
+    house: House, twilio: TwilioStandIn, openai: OpenAIStandIn, gate: threading.Event
+) -> None:
+    """A worker that outlived its web process and is killed in its turn has a successor."""
+    openai.queue("chat", held_until(gate))
+    house.serve()
+    house.whatsapp.says("O café esfriou na mesa")
+    openai.wait_for(lambda: openai.chats, timeout=15)
+    house.kill_web()
+    house.serve(CLONE_IDLE_SECONDS="0.2")
+
+    house.kill_worker()
+
+    twilio.wait_for(lambda: twilio.sent, timeout=15)
+    house.rest()
+    assert len(twilio.sent) == 1
+
+
+def test_a_stop_reaches_a_worker_of_an_earlier_run(
+    house: House, twilio: TwilioStandIn, openai: OpenAIStandIn, gate: threading.Event
+) -> None:
+    """SIGTERM is passed on to the worker that a killed web process left behind."""
+    openai.queue("chat", held_until(gate))
+    house.serve()
+    house.whatsapp.says("O relógio parou de novo")
+    openai.wait_for(lambda: openai.chats, timeout=15)
+    house.kill_web()
+    house.serve()
+
+    house.web.terminate()
+    eventually(house.is_closed)
+    gate.set()
+
+    assert house.web.wait(timeout=30) == 0
+    assert len(twilio.sent) == 1
+    eventually(lambda: house.processes() == [])
+
+
+def test_a_worker_told_to_leave_is_followed_by_another(house: House, twilio: TwilioStandIn) -> None:
+    """SIGTERM for the worker alone, while a burst is open, only delays the reply."""
+    house.serve(CLONE_BURST_SECONDS="3")
+    house.whatsapp.says("Espere só um pouquinho")
+    house.console.wait_for("action=worker_started")
+    eventually(lambda: (house.data / "worker.sock").exists())
+
+    house.workers()[0].terminate()
+
+    house.expected_errors = {"worker_died"}
+    twilio.wait_for(lambda: twilio.sent, timeout=20)
     assert len(twilio.sent) == 1
 
 

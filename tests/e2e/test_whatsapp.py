@@ -216,7 +216,7 @@ def test_a_stop_lets_the_turn_at_hand_finish(
     openai.wait_for(lambda: openai.chats, timeout=15)
 
     house.web.terminate()
-    eventually(lambda: is_closed(house))
+    eventually(house.is_closed)
     gate.set()
 
     assert house.web.wait(timeout=30) == 0
@@ -240,12 +240,3 @@ def test_what_waits_at_a_stop_is_answered_after_the_next_start(
     twilio.wait_for(lambda: twilio.sent, timeout=15)
     house.rest()
     assert len(twilio.sent) == 1
-
-
-def is_closed(house: House) -> bool:
-    """Tell whether the web process takes no more connections."""
-    port = int(house.address.rpartition(":")[2])
-    return not any(
-        each.status == psutil.CONN_LISTEN and each.laddr.port == port
-        for each in psutil.Process(house.web.pid).net_connections("tcp")
-    )

@@ -103,7 +103,7 @@ async def test_only_the_conversation_is_kept(path: Path) -> None:
     assert reply.voice is not None
     assert "sítio PASSAGEM".encode() not in kept
     assert all(word not in kept for word in (b"GRAVACAO", b"audio/ogg", b"vida.md"))
-    assert "Nasci na fazenda.".encode() in kept
+    assert b"Nasci na fazenda." in kept
 
 
 async def test_many_contacts_write_at_once(path: Path) -> None:
@@ -165,7 +165,6 @@ async def test_a_database_that_gives_way_is_worth_repeating(path: Path) -> None:
 
         with pytest.raises(TemporaryError, match="memory of the conversation"):
             await answer(mind, turn("E quando?"))
-
 
 
 @pytest.mark.parametrize("kind", range(6))

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -22,8 +23,7 @@ from agent.settings import Secret
 from channels.conversation import SimulatorSender
 from channels.inbox import Inbox
 from channels.outbox import Outbox
-from channels.postgres import CONNECTION_OPTIONS, PostgresDatabase
-from channels.queue import open_queue
+from channels.postgres import PostgresDatabase
 from channels.queue_worker import QueueWorker
 from channels.turns import Turns, Wait
 from tests.postgres import PostgresServer, running_postgres
@@ -31,15 +31,15 @@ from tests.sources import ROOT
 
 BURST = 0.05
 KEYS = Keys(Secret("k" * 32))
+WEB_PROCESS = """
+import sys
+import app
+assert app.create_app().test_client().get("/readyz").status_code == 200
+print("\\n".join(sys.modules))
+"""
 WITHOUT_THE_EXTRA = """
 import sys
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("psycopg", "procrastinate"):
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Absent())
+sys.modules["psycopg"] = sys.modules["procrastinate"] = None
 sys.argv = ["clone", "migrate"]
 import app
 app.main()
@@ -129,7 +129,6 @@ async def working(url: Secret, mind: SlowMind) -> AsyncIterator[QueueWorker]:
     """Run a worker of its own connections for a while, and stop it gently."""
     database = PostgresDatabase(url)
     worker = QueueWorker(
-        queue=open_queue(url),
         database=database,
         turns=Turns(database, BURST),
         outbox=Outbox(database),
@@ -297,6 +296,25 @@ async def test_words_in_mid_turn_reach_the_running_worker(
     assert replies(database, "ana") == ["quem és tu?"]
 
 
+async def test_a_stopped_worker_ends_its_turn_and_leaves_the_rest(
+    database: PostgresDatabase, url: Secret
+) -> None:
+    """A stop lets the turn at hand finish and leave; later messages are the next worker's."""
+    mind = SlowMind(1.0)
+    inbox = Inbox(database, KEYS)
+    async with working(url, mind) as worker:
+        await asyncio.to_thread(inbox.accept, message("um", "ana"))
+        await eventually(lambda: len(mind.begun) == 1)
+        worker.stop()
+        await asyncio.to_thread(inbox.accept, message("dois", "rui"))
+    left = [replies(database, contact) for contact in ("ana", "rui")]
+    async with working(url, SlowMind()):
+        await eventually(lambda: nothing_owed(database))
+
+    assert left == [["um"], []]
+    assert replies(database, "rui") == ["dois"]
+
+
 async def test_work_without_a_job_is_found(database: PostgresDatabase, url: Secret) -> None:
     """A message whose job is gone is answered all the same."""
     await asyncio.to_thread(Inbox(database, KEYS).accept, message("oi", "ana"))
@@ -352,7 +370,7 @@ async def test_memory_keeps_the_newest_checkpoint_only(url: Secret) -> None:
         return {"messages": [AIMessage(f"{len(state['messages'])}")]}
 
     async def turn(number: int) -> int:
-        async with postgres_memory(url, CONNECTION_OPTIONS) as saver:
+        async with postgres_memory(url) as saver:
             graph = (
                 StateGraph(MessagesState)
                 .add_node("reply", reply)
@@ -383,11 +401,28 @@ async def test_workers_may_make_the_memory_at_once(url: Secret) -> None:
     """Workers that start together on a new database do not stumble over each other's tables."""
 
     async def open_it() -> None:
-        async with postgres_memory(url, CONNECTION_OPTIONS) as saver:
+        async with postgres_memory(url) as saver:
             assert await saver.aget_tuple({"configurable": {"thread_id": "nobody"}}) is None
 
     openings: list[Awaitable[None]] = [open_it() for _ in range(5)]
     await asyncio.gather(*openings)
+
+
+def test_the_web_process_stays_light(url: Secret, tmp_path: Path) -> None:
+    """With PostgreSQL too, the web process loads no model, vendor or index."""
+    process = subprocess.run(
+        [sys.executable, "-c", WEB_PROCESS],
+        env={"DATABASE_URL": url.reveal(), "CLONE_DATA": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert process.returncode == 0, process.stderr
+    loaded = {name.partition(".")[0] for name in process.stdout.split()}
+    assert "psycopg" in loaded
+    assert loaded.isdisjoint({"langgraph", "langchain_core", "faiss", "numpy", "openai"})
 
 
 def test_the_missing_extra_is_named() -> None:

@@ -132,7 +132,7 @@ def test_every_placeholder_is_filled(template: str) -> None:
     assert not re.search(r"\{\w*\}", filled)
     for name in names:
         with pytest.raises(KeyError):
-            render(template, **{other: "" for other in names - {name}})
+            render(template, **dict.fromkeys(names - {name}, ""))
 
 
 @pytest.mark.parametrize(
