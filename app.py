@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.graph import Graph
     from agent.services import Services
     from channels.crew import Hire
+    from channels.database import Database
     from channels.dispatch import Dispatcher
     from channels.doorbell import Doorbell
     from channels.ledger import Ledger
@@ -69,12 +70,17 @@ class Application:
             return Keys(self.shared_database.secret())
         return Keys(installation_secret(self.settings.secret, self.settings.data))
 
-    @cached_property
+    @property
     def database(self) -> "Ledger":
         """Inbox, turns and outbox."""
+        return self.shared_database or self.local_database
+
+    @cached_property
+    def local_database(self) -> "Database":
+        """The database of this machine, in the data folder."""
         from channels.database import Database
 
-        return self.shared_database or Database(self.settings.data / "clone.db")
+        return Database(self.settings.data / "clone.db")
 
     @cached_property
     def shared_database(self) -> "PostgresDatabase | None":
@@ -205,7 +211,7 @@ class Application:
         else:
             from channels.worker import Worker
 
-            hire = partial(Worker, doorbell=self.doorbell)
+            hire = partial(Worker, database=self.local_database, doorbell=self.doorbell)
         async with self.clone() as clone:
             await serve_contacts(hire, self.settings, self.database, clone, self._twilio_client)
 

@@ -22,12 +22,17 @@ def build_graph(
     checkpointer: BaseCheckpointSaver[str] | None = None,
     track_scratch: bool = False,
 ) -> Graph:
-    """Wire nodes and routes; `track_scratch` keeps the turn's scratch for Studio's replays."""
-    nodes, routes = Nodes(services), Routes(services)
+    """Compile the map; `track_scratch` keeps the turn's scratch for Studio's replays."""
     graph: StateGraph[Any, Options, Any, Any] = StateGraph(
         State, context_schema=Options, input_schema=TurnInput
     )
+    _draw(graph, Nodes(services), Routes(services))
+    if track_scratch:
+        _track_scratch(graph)
+    return graph.compile(checkpointer=checkpointer, name="clone")
 
+
+def _draw(graph: StateGraph[Any, Options, Any, Any], nodes: Nodes, routes: Routes) -> None:
     # Hear
     graph.add_edge(START, "receive")
     graph.add_node(nodes.receive)
@@ -58,18 +63,15 @@ def build_graph(
         nodes.decline_kind,
     ):
         graph.add_node(line)
-        graph.add_conditional_edges(line.__name__, routes.before_remembering)
-    # Remember and speak
-    graph.add_node(nodes.open_late)
-    graph.add_edge("open_late", "remember")
+        graph.add_edge(line.__name__, "remember")
+    # Remember
     graph.add_node(nodes.remember)
     graph.add_conditional_edges("remember", routes.after_remembering)
+    # Speak
+    graph.add_node(nodes.open_late)
+    graph.add_conditional_edges("open_late", routes.before_speaking)
     graph.add_node(nodes.speak)
     graph.set_finish_point("speak")
-
-    if track_scratch:
-        _track_scratch(graph)
-    return graph.compile(checkpointer=checkpointer, name="clone")
 
 
 def _track_scratch(graph: StateGraph[Any, Options, Any, Any]) -> None:

@@ -10,7 +10,16 @@ from agent.text import clean
 MAX_CHARACTERS = 4000
 
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
-_LINK = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]\"'«»]+", re.IGNORECASE)
+# What a phone makes a link of: an address with a scheme, `www.`, or a bare domain, either with a
+# path or with an ending that is hardly a word. No backslash: browsers read it as a slash.
+_REST = r"[^\s<>()\[\]\"'«»\\]"
+_LINK = re.compile(
+    rf"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.){_REST}+"
+    rf"|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{{2,24}}(?::\d+)?/{_REST}*"
+    r"|(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:com|net|org|br|io|app|link|info|xyz|ly|site|online|shop)\b",
+    re.IGNORECASE,
+)
+_EMPTY_LINK = re.compile(r"\[([^\]]*)\]\(\s*\)")
 
 
 def guard_reply(text: str, *, sources: Iterable[str], domains: Sequence[str]) -> str:
@@ -27,8 +36,12 @@ def guard_reply(text: str, *, sources: Iterable[str], domains: Sequence[str]) ->
             return match.group()
         return match.group()[len(link) :]
 
-    cleaned = _LINK.sub(judge, _IMAGE.sub("", clean(text)))
-    return re.sub(r"[ \t]{2,}", " ", cleaned).strip()[:MAX_CHARACTERS]
+    rest, before = clean(text)[:MAX_CHARACTERS], ""
+    # What is taken out may join its neighbours to another link.
+    while rest != before:
+        before = rest
+        rest = _EMPTY_LINK.sub(r"\1", _LINK.sub(judge, _IMAGE.sub("", rest)))
+    return re.sub(r"[ \t]{2,}", " ", rest).strip()
 
 
 def _links(text: str) -> list[str]:
@@ -36,7 +49,7 @@ def _links(text: str) -> list[str]:
 
 
 def _trimmed(link: str) -> str:
-    return link.rstrip(".,;:!?…")
+    return link.rstrip(".,;:!?…*_~`")
 
 
 def _host(link: str) -> str:

@@ -7,7 +7,10 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from agent.errors import StorageError
 from agent.settings import Secret
+
+_LEAST_CHARACTERS = 32
 
 
 class Keys:
@@ -32,21 +35,29 @@ class Keys:
 def installation_secret(given: Secret, data: Path) -> Secret:
     """Return the configured secret, or the one kept in the data folder, made at first use.
 
-    Two processes that start together end with the same one.
+    Two processes that start together end with the same one. Raises `StorageError` when it can
+    be neither read nor made.
     """
     if given:
         return given
     path = data / "secret"
-    if not path.exists():
-        _create(path)
-    return Secret(path.read_text(encoding="ascii").strip())
+    try:
+        if not path.exists():
+            _create(path)
+        kept = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"the secret in {path} cannot be read or made: {error}") from error
+    if len(kept) < _LEAST_CHARACTERS:
+        # Another one would make strangers of all contacts and let every message in again.
+        raise StorageError(f"the secret in {path} is damaged; restore it from a backup")
+    return Secret(kept)
 
 
 def _create(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent)
     try:
-        os.write(handle, secrets.token_urlsafe(32).encode())
+        os.write(handle, secrets.token_urlsafe(_LEAST_CHARACTERS).encode())
         os.fsync(handle)
         # A link fails where the name is taken: the first process wins, complete file or none.
         os.link(draft, path)
@@ -54,4 +65,4 @@ def _create(path: Path) -> None:
         pass
     finally:
         os.close(handle)
-        os.unlink(draft)
+        Path(draft).unlink()

@@ -169,10 +169,6 @@ class Nodes:
         """Say kindly that this kind of message cannot be taken in."""
         return self._line(state, self._lines(state).cannot_take)
 
-    async def open_late(self, state: State) -> dict[str, Any]:
-        """Open with a short apology for the delay."""
-        return {"reply": f"{self._lines(state).late} {state['reply']}"}
-
     async def remember(self, state: State) -> dict[str, Any]:
         """Put the reply into the conversation."""
         author = state["author"]
@@ -182,6 +178,10 @@ class Nodes:
             response_metadata={"model_name": author} if author else {},
         )
         return {"messages": [reply]}
+
+    async def open_late(self, state: State) -> dict[str, Any]:
+        """Open with a short apology for the delay, which is no part of the conversation."""
+        return {"reply": f"{self._lines(state).late} {state['reply']}"}
 
     async def speak(self, state: State) -> dict[str, Any]:
         """Say the reply in the person's voice; whatever fails, the text still goes."""

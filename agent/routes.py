@@ -55,19 +55,19 @@ class Routes:
         """Conversation is never met with "I don't know", whatever a model thinks of it."""
         return "guard" if state["reply"] else "acknowledge"
 
-    async def after_guarding(
-        self, state: State
-    ) -> Literal["abstain", "acknowledge", "open_late", "remember"]:
+    async def after_guarding(self, state: State) -> Literal["remember", "abstain", "acknowledge"]:
         """Where the guard left nothing, a line of the persona stands in."""
         if state["reply"]:
-            return await self.before_remembering(state)
+            return "remember"
         return "abstain" if state["intent"] == "question" else "acknowledge"
 
-    async def before_remembering(self, state: State) -> Literal["open_late", "remember"]:
-        """A reply that comes late says so first."""
-        return "open_late" if state.get("late") else "remember"
-
     async def after_remembering(
+        self, state: State, runtime: Runtime[Options]
+    ) -> Literal["open_late", "speak", "__end__"]:
+        """A reply that comes late says so first."""
+        return "open_late" if state.get("late") else await self.before_speaking(state, runtime)
+
+    async def before_speaking(
         self, state: State, runtime: Runtime[Options]
     ) -> Literal["speak", "__end__"]:
         """Voice answers voice, or everything, as the settings and the run's options say."""

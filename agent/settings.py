@@ -1,7 +1,7 @@
 """Every setting, read once from the environment, typed, with all mistakes reported together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -70,18 +70,19 @@ class Settings:
     keep_days: int | None
     keep_audio_hours: int
     link_domains: tuple[str, ...]
-    alert_url: str
+    #: Such addresses often carry a token.
+    alert_url: str = field(repr=False)
     secret: Secret
     host: str
     port: int
     simulator: Literal["on", "off", "auto"]
     proxy_hops: int
     openai_api_key: Secret
-    openai_base_url: str
+    openai_base_url: str = field(repr=False)
     elevenlabs_api_key: Secret
     elevenlabs_voice_id: str
     elevenlabs_model: str
-    elevenlabs_base_url: str
+    elevenlabs_base_url: str = field(repr=False)
     twilio: Twilio
     public_base_url: str
     langsmith_tracing: bool

@@ -78,6 +78,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
+@contextmanager
+def savepoint(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Make a block of an open transaction undoable by itself: undone if it raises."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield connection
+        connection.execute("RELEASE part")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO part")
+            connection.execute("RELEASE part")
+        raise
+
+
 def read_migrations(folder: Path) -> list[tuple[int, str]]:
     """Return the `NNN_name.sql` files of `folder` as (number, script), in order of number."""
     found: dict[int, str] = {}

@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from agent.errors import PermanentError, TemporaryError, VendorError
 
 #: Statuses of HTTP that say "again later"; RFC 9110, RFC 6585.
 _TEMPORARY = {408, 409, 425, 429}
+#: Statuses and codes of refused credentials; the next call would be refused too.
+_REFUSED = {"401", "403", "invalid_api_key"}
+#: A longer wait is left to the caller, whose work may be put off.
+_LONGEST_WAIT = 60.0
 #: Codes that arrive with a temporary status although waiting does not help.
 _EXHAUSTED = {"insufficient_quota", "credit_balance_exhausted", "quota_exceeded"}
 
@@ -84,14 +90,15 @@ class Vendor:
         raise TemporaryError(f"{self.name} did not answer")  # pragma: no cover
 
     async def _bounded(self, request: Callable[[], Awaitable[T]]) -> T:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._attempt_seconds
+        end = asyncio.get_running_loop().time() + self._attempt_seconds
         limit = _deadline.get()
         try:
             async with asyncio.timeout_at(end if limit is None else min(end, limit)):
                 return await request()
         except TimeoutError as error:
-            raise TemporaryError(f"{self.name} did not answer in time", code="timeout") from error
+            # What our own deadline cut short says nothing about the vendor's health.
+            code = "timeout" if limit is None or end <= limit else "deadline"
+            raise TemporaryError(f"{self.name} did not answer in time", code=code) from error
         except VendorError:
             raise
         except Exception as error:
@@ -104,6 +111,8 @@ class Vendor:
         backoff = 0.5 * 2.0**attempt * random.uniform(0.5, 1.5)  # nosec B311
         wait = backoff if error.retry_after is None else error.retry_after
         limit = _deadline.get()
+        if wait > _LONGEST_WAIT:
+            return None
         if limit is not None and asyncio.get_running_loop().time() + wait >= limit:
             return None
         return wait
@@ -118,11 +127,17 @@ class Vendor:
             )
 
     def _count(self, error: VendorError) -> None:
-        """Open the circuit: at once for refused credentials or quota, else after several."""
-        self._failures += 1
-        refused = error.code in _EXHAUSTED or error.code in ("401", "403", "invalid_api_key")
-        if not refused and self._failures < self._patience:
-            return
+        """Open the circuit: at once for refused credentials or quota, else after several.
+
+        A request that was refused for what it held shows a vendor in good health.
+        """
+        refused = error.code in _EXHAUSTED or error.code in _REFUSED
+        if not refused:
+            if not isinstance(error, TemporaryError) or error.code == "deadline":
+                return
+            self._failures += 1
+            if self._failures < self._patience:
+                return
         seconds = 300.0 if refused else 30.0
         self._closed_until = self._clock() + seconds
         self._failures = 0
@@ -142,14 +157,21 @@ def explain_http(
     if code in _EXHAUSTED:
         return PermanentError(f"{told}: the account's quota is used up", code=code)
     if status in (401, 403):
-        return PermanentError(f"{told}: check the key", code=code or str(status))
+        return PermanentError(f"{told}: check the key", code=str(status))
     if status in _TEMPORARY or status >= 500:
         return TemporaryError(told, code=code or str(status), retry_after=_seconds(retry_after))
     return PermanentError(told, code=code or str(status))
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    try:
-        return max(0.0, float(retry_after)) if retry_after is not None else None
-    except ValueError:
+    """Return the wait of a `Retry-After` header, which is a number or a date (RFC 9110)."""
+    if retry_after is None:
         return None
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,12 +1,16 @@
 """How long a contact waits: the webhook's answer under load, and a reply from cold and warm."""
 
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -36,36 +40,34 @@ def reply() -> None:
 
 
 def webhook() -> None:
-    """Print the webhook's answer times, alone and while the worker is busy."""
+    """Print the webhook's answer times: for shortcuts, which start no worker, and beside one."""
     print(f"Webhook at {_RATE} requests/s (aim: p99 under {WEBHOOK_AIM * 1000:.0f} ms)")
     with _house(latency=_MODEL_SECONDS) as (house, twilio):
+        alone = _load(house, "oi")
+        print(f"  no worker: {_percentiles(alone)}")
         _ask(house, twilio, 0)
-        busy = _load(house)
-        total = _RATE * _LOAD_SECONDS
-        twilio.wait_for(lambda: len({m.to for m in twilio.sent}) >= _CONTACTS, timeout=60)
-        print(
-            f"  worker busy: {_percentiles(busy)}, {len(twilio.sent)} replies to {total} messages"
+        busy = _load(house, "Quando foi o primeiro voo do 14-bis?")
+        ratio = statistics.median(busy) / statistics.median(alone)
+        print(f"  worker busy: {_percentiles(busy)}, median x{ratio:.1f}, ", end="")
+        print(f"{len(twilio.sent)} replies so far to {len(busy)} messages")
+
+
+def _load(house: House, text: str) -> list[float]:
+    """Send at a steady rate from another process; return how long each request took."""
+    requests = []
+    for number in range(_RATE * _LOAD_SECONDS):
+        request = _request(house, text, number)
+        requests.append(
+            {
+                "url": request["url"],
+                "body": urlencode(request["data"]),
+                "signature": request["headers"]["X-Twilio-Signature"],
+            }
         )
-
-
-def _load(house: House) -> list[float]:
-    """Send at a steady rate, whatever the answers take; return how long each took."""
-    requests = [_request(house, f"Quando foi o voo {n}?", n) for n in range(_RATE * _LOAD_SECONDS)]
-    took: list[float] = []
-
-    def post(number: int, due: float) -> None:
-        time.sleep(max(0.0, due - time.perf_counter()))
-        began = time.perf_counter()
-        answer = client.post(**requests[number])
-        took.append(time.perf_counter() - began)
-        answer.raise_for_status()
-
-    with httpx.Client(timeout=30, trust_env=False) as client, ThreadPoolExecutor(32) as pool:
-        start = time.perf_counter() + 0.5
-        for number in range(len(requests)):
-            pool.submit(post, number, start + number / _RATE)
-    if len(took) != len(requests):
-        raise RuntimeError(f"only {len(took)} of {len(requests)} messages were taken")
+    told = json.dumps({"requests": requests, "rate": _RATE})
+    command = [sys.executable, "-m", "benchmarks.load"]
+    run = subprocess.run(command, input=told, text=True, check=True, stdout=subprocess.PIPE)
+    took: list[float] = json.loads(run.stdout)
     return took
 
 
@@ -84,7 +86,7 @@ def _ask(house: House, twilio: TwilioStandIn, number: int) -> float:
     return twilio.sent[-1].at - began
 
 
-def _request(house: House, text: str, number: int) -> dict[str, object]:
+def _request(house: House, text: str, number: int) -> dict[str, Any]:
     form = inbound_form(text, sender=f"whatsapp:+55119{number % _CONTACTS:08d}")
     form.pop("ExternalUserId", None)
     path = "/webhook/whatsapp"

@@ -1,5 +1,6 @@
 """Tells the operator what they should know, where they asked to be told."""
 
+import asyncio
 import logging
 
 import httpx
@@ -19,10 +20,11 @@ class Alerts:
         if not self._url:
             return
         try:
-            async with httpx.AsyncClient(timeout=_SECONDS) as client:
+            # The client's time-out counts from read to read; this one by the wall.
+            async with asyncio.timeout(_SECONDS), httpx.AsyncClient(timeout=None) as client:
                 answer = await client.post(self._url, json={"action": action, "id": subject})
                 answer.raise_for_status()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             _log.warning(
                 "alert not delivered",
                 extra={"action": "alert_failed", "error": type(error).__name__},

@@ -2,18 +2,21 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosql
 
 from agent.errors import StorageError
-from agent.storage import migrate, open_sqlite, read_migrations, transaction
+from agent.storage import migrate, open_sqlite, read_migrations, savepoint, transaction
+from channels.group_commit import GroupCommit
 
 _HERE = Path(__file__).parent
+
+T = TypeVar("T")
 
 
 class Database:
@@ -22,6 +25,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
+        self._commits = GroupCommit(self)
 
     @cached_property
     def queries(self) -> Any:
@@ -34,8 +38,26 @@ class Database:
 
         Raises `StorageError` when the database stays locked or cannot be written.
         """
+        with self._turn() as connection:
+            nested = connection.in_transaction
+            with savepoint(connection) if nested else transaction(connection):
+                yield connection
+
+    def share(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return what `work` gives once it is stored; works that wait share one commit."""
+        return self._commits.run(work, *arguments)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Commit all that this thread writes in a block at its end, at once.
+
+        Raises `StorageError` when none of it was stored.
+        """
         with self._turn() as connection, transaction(connection):
-            yield connection
+            yield
+            if not connection.in_transaction:
+                # SQLite gives a whole transaction up by itself when, say, the disk is full.
+                raise sqlite3.OperationalError("the transaction was rolled back")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

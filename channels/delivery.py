@@ -56,7 +56,8 @@ class Delivery:
                 return
             if provider_id is None:
                 begun += 1
-                await self._store(self._outbox.sending, part)
+                if not await self._store(self._outbox.sending, part):
+                    return  # by a worker that took this one for dead; it is looked at again
                 provider_id = await self._senders[part.channel].send(part)
         except PermanentError as error:
             await self._give_up(part, str(error))

@@ -40,6 +40,9 @@ class Inbox:
 
         Durable when it returns. Raises `StorageError` when it could not be stored.
         """
+        return self._database.share(self._store, message, answer)
+
+    def _store(self, message: IncomingMessage, answer: str | None) -> Accepted:
         contact = self._keys.contact(message.channel, message.contact_id)
         message_id = self._keys.message(message.channel, message.message_id)
         queries = self._database.queries

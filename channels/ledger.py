@@ -1,7 +1,10 @@
 """What inbox, turns and outbox ask of a database, whichever it is."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Ledger(Protocol):
@@ -22,6 +25,13 @@ class Ledger(Protocol):
 
     def read(self) -> AbstractContextManager[Any]:
         """Give a connection for queries that change nothing; raises `StorageError`."""
+        ...
+
+    def share(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return what `work` gives once it is stored; works that wait may share one commit.
+
+        Whatever `work` writes goes through `write`; raises what it raises, or `StorageError`.
+        """
         ...
 
     def announce(self, connection: Any, contact: str) -> None:

@@ -63,13 +63,18 @@ class Outbox:
             rows = self._queries.known_ids(connection, contact=part.contact)
             return {row["provider_id"] for row in rows}
 
-    def sending(self, part: Part) -> None:
-        """Record that the part is about to be handed over."""
+    def sending(self, part: Part) -> bool:
+        """Record that the part is about to be handed over; False if another worker did so since."""
         with self._database.write() as connection:
             now = self._clock()
-            self._queries.mark_sending(
-                connection, id=part.id, now=now, due_at=now + LOOK_UP_SECONDS
+            marked = self._queries.mark_sending(
+                connection,
+                id=part.id,
+                attempts=part.attempts,
+                now=now,
+                due_at=now + LOOK_UP_SECONDS,
             )
+            return bool(marked)
 
     def sent(self, part: Part, provider_id: str) -> None:
         """Record that the channel took the part; it is never sent again."""

@@ -2,11 +2,11 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosql
 import psycopg
@@ -19,6 +19,7 @@ from agent.settings import Secret
 from channels.postgres_schema import bring_up_to_date
 from channels.queue import defer
 
+T = TypeVar("T")
 _SQL = Path(__file__).parent / "sql"
 #: How many connections one process uses at once, and how long it waits for a free one.
 CONNECTIONS = 4
@@ -73,6 +74,10 @@ class PostgresDatabase:
         """Give the connection for queries that change nothing."""
         with self._lend() as connection:
             yield connection
+
+    def share(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return what `work` gives: its server shares commits by itself."""
+        return work(*arguments)
 
     def announce(self, connection: psycopg.Connection[Any], contact: str) -> None:
         """Make a job for the contact, and news for a running one, part of the transaction."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from twilio.request_validator import RequestValidator, add_port, remove_port
+from twilio.request_validator import RequestValidator
 from werkzeug.wrappers import Request
 
 HEADER = "X-Twilio-Signature"
+_PORTS = {"https": 443, "http": 80}
 
 
 class SignatureCheck:
@@ -24,12 +25,16 @@ class SignatureCheck:
 
     def holds(self, request: Request) -> bool:
         """Tell whether the request's signature is right; any malformed one is wrong."""
+        # As bytes: `compare_digest` refuses text beyond ASCII, and a client may send any.
         given = request.headers.get(HEADER, "").encode("utf-8", "surrogateescape")
-        address = urlsplit(self._address(request))
-        return any(
-            hmac.compare_digest(given, self._sign(form_address, request.form))
-            for form_address in (remove_port(address), add_port(address))
-        )
+        try:
+            addresses = _with_and_without_port(self._address(request))
+        except ValueError:
+            return False  # a host or a target that is no address
+        verdicts = [
+            hmac.compare_digest(given, self._sign(address, request.form)) for address in addresses
+        ]
+        return any(verdicts)
 
     def _sign(self, address: str, form: Mapping[str, Any]) -> bytes:
         return str(self._validator.compute_signature(address, form)).encode()
@@ -39,4 +44,20 @@ class SignatureCheck:
         raw = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or request.path
         target = urlsplit(raw)
         path = f"{target.path}?{target.query}" if target.query else target.path
-        return f"{self._base or request.host_url.rstrip('/')}{path}"
+        return f"{self._base or _own_base(request)}{path}"
+
+
+def _own_base(request: Request) -> str:
+    """Without a public address: what the request says of itself, a proxy's prefix included."""
+    prefix = request.root_path.rstrip("/")
+    raw = str(request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or "")
+    return request.host_url.rstrip("/") + ("" if raw.startswith(f"{prefix}/") else prefix)
+
+
+def _with_and_without_port(address: str) -> tuple[str, str]:
+    """Twilio's signers disagree on whether the standard port is part of the address."""
+    parts = urlsplit(address)
+    port = parts.port
+    host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
+    numbered = f"{host}:{port or _PORTS[parts.scheme]}"
+    return parts._replace(netloc=host).geturl(), parts._replace(netloc=numbered).geturl()

@@ -15,6 +15,7 @@ from channels.twilio_signature import SignatureCheck
 CHANNEL = "whatsapp"
 #: A webhook of Twilio's is a few kilobytes; Flask answers 413 above this.
 MAX_FORM_BYTES = 256 * 1024
+_MOST_MEDIA = 10
 
 _KINDS: dict[str, Kind] = {
     "text": "text",
@@ -46,6 +47,10 @@ def whatsapp_blueprint(reception: Reception, check: SignatureCheck | None) -> Bl
         if not check.holds(request):
             _log.warning("webhook signature refused", extra={"action": "signature_refused"})
             return Response("wrong signature", 403, mimetype="text/plain")
+        if "MessageStatus" in request.form:
+            # A status callback that was pointed here: it is about our own message, and answering
+            # it would be a talk with ourselves.
+            return Response(status=204)
         message = parse(request.form)
         if message is None:
             return Response("MessageSid or From is missing", 400, mimetype="text/plain")
@@ -84,12 +89,10 @@ def parse(form: MultiDict[str, str]) -> IncomingMessage | None:
 
 def _media(form: MultiDict[str, str]) -> tuple[Media, ...]:
     """WhatsApp carries one file a message, Twilio's form up to ten."""
-    count = form.get("NumMedia", "0")
-    number = min(int(count), 10) if count.isascii() and count.isdigit() else 0
     return tuple(
         Media(url=form[f"MediaUrl{n}"], content_type=form.get(f"MediaContentType{n}", "").lower())
-        for n in range(number)
-        if f"MediaUrl{n}" in form
+        for n in range(_MOST_MEDIA)
+        if form.get(f"MediaUrl{n}")
     )
 
 

@@ -31,6 +31,8 @@ class WhatsAppSender:
         # A send is never repeated blindly, so one attempt; the lane looks it up and repeats.
         self._sending = Vendor("twilio", self._explain, attempts=1, attempt_seconds=15.0)
         self._asking = Vendor("twilio", self._explain, attempts=2, attempt_seconds=10.0)
+        # An account without typing indicators must not close the way to the rest.
+        self._typing = Vendor("twilio", self._explain, attempts=1, attempt_seconds=5.0)
 
     def parts(self, text: str) -> Sequence[str]:
         """Cut a reply where WhatsApp's length of 1,600 characters asks for it."""
@@ -45,7 +47,7 @@ class WhatsAppSender:
                 )
             )
         except TemporaryError as error:
-            if error.code == "timeout" or error.code.startswith("5"):
+            if error.code in ("timeout", "deadline"):
                 raise InDoubtError(str(error), code=error.code) from error
             raise
         return str(message.sid)
@@ -71,7 +73,7 @@ class WhatsAppSender:
         https://www.twilio.com/docs/whatsapp/api/typing-indicators-resource
         """
         with contextlib.suppress(VendorError):
-            await self._asking.call(
+            await self._typing.call(
                 lambda: self._client.messaging.v2.typing_indicator.create_async(
                     channel="whatsapp", message_id=message.provider_id
                 )
@@ -92,7 +94,9 @@ class WhatsAppSender:
 
         if isinstance(error, TwilioRestException):
             asked = self._client.http_client.retry_after
-            return explain_http("twilio", error.status, str(error.code or ""), asked)
+            told = explain_http("twilio", error.status, str(error.code or ""), asked)
+            # A server that broke may have done its work before.
+            return InDoubtError(str(told), code=told.code) if error.status >= 500 else told
         if isinstance(error, ClientConnectorError):
             return TemporaryError("twilio could not be reached", code="connection")
         if isinstance(error, TwilioException):

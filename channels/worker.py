@@ -11,6 +11,7 @@ from agent.errors import StorageError
 from channels.doorbell import Doorbell
 from channels.errands import Errands
 from channels.lane import Lane, Mind
+from channels.ledger import Ledger
 from channels.outbox import Outbox
 from channels.sender import Sender
 from channels.turns import Turns
@@ -22,6 +23,9 @@ _ERRAND_SECONDS = 2.0
 #: What failed in the worker itself is tried again after this pause, doubled up to the limit.
 _FIRST_PAUSE, _LAST_PAUSE = 2.0, 60.0
 
+#: How many transactions may wait for a commit that they share.
+_THREADS = 16
+
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ class Worker:
     def __init__(
         self,
         *,
+        database: Ledger,
         turns: Turns,
         outbox: Outbox,
         mind: Mind,
@@ -62,8 +67,9 @@ class Worker:
         self._look_at_all = True
         self._first_pause = self._pause = first_pause
         self._later: asyncio.TimerHandle | None = None
-        # One thread: SQLite takes one writer at a time, and the loop must never wait for a disk.
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._database = database
+        # The loop must never wait for a disk; threads that wait together share its pause.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
     async def run(self) -> None:
         """Work until idle for the idle time, or until `stop`; then let the socket go."""
@@ -206,7 +212,7 @@ class Worker:
 
     async def _store(self, work: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, work, *arguments)
+        return await loop.run_in_executor(self._threads, self._database.share, work, *arguments)
 
 
 def _reason(error: BaseException) -> str:

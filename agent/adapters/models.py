@@ -1,17 +1,18 @@
 """Builds the chat model and the embeddings that a setting names, each with its vendor policy."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+
+from agent.adapters.offline_chat import OfflineChatModel
+from agent.adapters.offline_embeddings import OfflineEmbeddings
+from agent.adapters.vendor_embeddings import VendorEmbeddings
 from agent.errors import SettingsError, TemporaryError, VendorError
 from agent.settings import Settings
 from agent.vendors import Vendor, explain_http
-
-if TYPE_CHECKING:
-    from langchain_core.embeddings import Embeddings
-    from langchain_core.language_models import BaseChatModel
-
-    from prompts.persona import Persona
+from prompts.persona import Persona
 
 #: A read that takes longer is dead; the policy's wall clock bounds the whole call.
 _READ_SECONDS = 25.0
@@ -25,14 +26,12 @@ _EXAMPLES = {
 _CLIENT = {"max_retries": 0, "timeout": _READ_SECONDS}
 
 
-def chat_model(settings: Settings, persona: "Persona") -> "tuple[BaseChatModel, Vendor]":
+def chat_model(settings: Settings, persona: Persona) -> tuple[BaseChatModel, Vendor]:
     """Return the model of `CLONE_MODEL` and the policy to call it with.
 
     Raises `SettingsError` for a provider that is unknown, not installed or without its key.
     """
     if settings.model == "offline":
-        from agent.adapters.offline_chat import OfflineChatModel
-
         return OfflineChatModel(persona=persona), Vendor("offline", explain_sdk("offline"))
     from langchain.chat_models import init_chat_model
 
@@ -49,15 +48,11 @@ def chat_model(settings: Settings, persona: "Persona") -> "tuple[BaseChatModel, 
     return model, Vendor(provider, explain_sdk(provider))
 
 
-def embeddings(settings: Settings) -> "Embeddings":
+def embeddings(settings: Settings) -> Embeddings:
     """Return the embeddings of `CLONE_EMBEDDINGS`; raises `SettingsError` as `chat_model` does."""
     if settings.embeddings == "offline":
-        from agent.adapters.offline_embeddings import OfflineEmbeddings
-
         return OfflineEmbeddings()
     from langchain.embeddings import init_embeddings
-
-    from agent.adapters.vendor_embeddings import VendorEmbeddings
 
     provider = settings.embeddings.partition(":")[0]
     options: dict[str, Any] = {}

@@ -13,7 +13,7 @@ ORDER BY position LIMIT 1;
 -- Should this end in doubt, it is looked up from the first attempt's time on, after `due_at`.
 UPDATE outbox SET status = 'sending', attempts = attempts + 1,
     sending_at = COALESCE(sending_at, :now), due_at = :due_at, noted_at = :now
-WHERE id = :id;
+WHERE id = :id AND attempts = :attempts AND status IN ('pending', 'sending');
 
 -- name: mark_sent!
 UPDATE outbox SET status = 'sent', provider_id = :provider_id, sent_at = :now, error = ''

@@ -1,6 +1,5 @@
 """What the processes of a house print, kept line by line for tests that wait for a line."""
 
-import re
 import threading
 from collections.abc import Callable
 from typing import IO
@@ -65,10 +64,3 @@ class Console:
         with self._changed:
             self._open -= 1
             self._changed.notify_all()
-
-
-def fact(line: str, name: str) -> str:
-    """Return one fact of a log line, such as the `pid` in `… pid=42`."""
-    found = re.search(rf"\b{name}=(\S+)", line)
-    assert found, f"{name} is not told in {line!r}"
-    return found.group(1)

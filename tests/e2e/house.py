@@ -74,7 +74,7 @@ class House:
     """One data folder and the processes that serve it; `end` leaves none of them."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self.settings = offline_settings(folder) | settings
+        self.settings = {**offline_settings(folder), **settings}
         self.data = Path(self.settings["CLONE_DATA"])
         self.console = Console()
         self.address = ""
@@ -187,7 +187,9 @@ class House:
     def complaints(self) -> list[str]:
         """Return what the log should not hold: unexpected errors, traces, numbers and words."""
         lines = self.console.lines()
-        told = [word for form in self.whatsapp.forms for word in (form["WaId"], form["Body"])]
+        told: list[str] = [
+            word for form in self.whatsapp.forms for word in (form["WaId"], form["Body"])
+        ]
         return [
             line
             for line in lines

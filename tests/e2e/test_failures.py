@@ -90,8 +90,8 @@ def test_a_dripping_model_is_cut_at_the_deadline(
 
     openai.wait_for(lambda: openai.chats, timeout=15)
     began = time.monotonic()
-    twilio.wait_for(lambda: twilio.sent, timeout=10)
-    assert time.monotonic() - began < 5
+    twilio.wait_for(lambda: twilio.sent, timeout=15)
+    assert 2 < time.monotonic() - began < 8
     house.rest()
     assert [message.body for message in twilio.sent] == [APOLOGY]
 

@@ -1,6 +1,7 @@
 """The whole path with no vendor at all but Twilio: no key, no model, no network beyond it."""
 
 import json
+from functools import partial
 
 from tests.e2e.conftest import MakeHouse
 from tests.e2e.house import twilio_settings
@@ -40,7 +41,7 @@ def test_a_greeting_is_met_with_a_greeting(make_house: MakeHouse, twilio: Twilio
 
     for number, words in enumerate(small_talk, start=1):
         house.whatsapp.says(words)
-        twilio.wait_for(lambda count=number: len(twilio.sent) == count, timeout=15)
+        twilio.wait_for(partial(has_sent, twilio, number), timeout=15)
 
     routes = [json.loads(route) for (route,) in house.rows("SELECT route FROM turns")]
     assert ["converse" in route for route in routes] == [True] * len(small_talk)
@@ -69,3 +70,8 @@ def test_an_idle_house_is_one_healthy_process(make_house: MakeHouse) -> None:
     assert house.get("/readyz").status_code == 200
     assert [process.pid for process in house.processes()] == [house.web.pid]
     assert house.stop() == 0
+
+
+def has_sent(twilio: TwilioStandIn, number: int) -> bool:
+    """Tell whether so many messages have left."""
+    return len(twilio.sent) == number

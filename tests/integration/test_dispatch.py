@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ tell("gone")
 class House:
     """A data folder, its dispatcher, and the steps that its workers tell."""
 
-    def __init__(self, data: Path, idle: float = 30.0) -> None:
+    def __init__(self, data: Path, idle: float = 30.0, first_pause: float = 0.05) -> None:
         self.data = data
         (data / "messages").mkdir(parents=True)
         (data / "idle").write_text(str(idle))
@@ -80,17 +81,16 @@ class House:
         self._steps = os.open(data / "steps", os.O_RDWR)
         self._buffer = ""
         self.told: list[tuple[str, int]] = []
-        self._pauses: list[int] = []
         program = data / "stub.py"
         program.write_text(STUB.format(root=str(ROOT)))
         self.command = [sys.executable, str(program), str(data)]
-        self.dispatcher = self.new_dispatcher()
+        self.dispatcher = self.new_dispatcher(first_pause)
 
-    def new_dispatcher(self) -> Dispatcher:
-        """Return the dispatcher of another web process on the same folder."""
-        return Dispatcher(
-            self.data, self.command, dict(os.environ), self.has_work, first_pause=0.05
-        )
+    def new_dispatcher(self, first_pause: float, program: str = sys.executable) -> Dispatcher:
+        """Return a dispatcher of this folder, whose workers `program` runs."""
+        command = [program, *self.command[1:]]
+        environment = dict(os.environ)
+        return Dispatcher(self.data, command, environment, self.has_work, first_pause=first_pause)
 
     def has_work(self) -> bool:
         """Tell whether a message waits."""
@@ -102,16 +102,14 @@ class House:
         self.dispatcher.wake()
 
     def hold(self, step: str) -> Callable[[], None]:
-        """Stop the next worker at a step; returns what lets it go on."""
-        os.mkfifo(self.data / step)
-        gate = os.open(self.data / step, os.O_RDWR)
-        (self.data / step).rename(self.data / f".{step}")
-        os.link(self.data / f".{step}", self.data / step)
-        os.close(gate)
+        """Stop workers at a step; returns what lets the one that has told it go on."""
+        gate = self.data / step
+        os.mkfifo(gate)
 
         def go_on() -> None:
-            with (self.data / f".{step}").open("w"):
-                (self.data / step).unlink()
+            opened = os.open(gate, os.O_WRONLY)
+            gate.unlink()
+            os.close(opened)
 
         return go_on
 
@@ -181,10 +179,11 @@ def test_many_wakes_start_one_worker(house: House) -> None:
     assert not house.has_work()
 
 
-def test_work_left_by_an_earlier_run_wakes(house: House) -> None:
+def test_work_left_by_an_earlier_run_wakes(house: House, caplog: pytest.LogCaptureFixture) -> None:
     """A web process that starts looks for work; without any, it starts no worker."""
+    caplog.set_level("INFO")
     house.dispatcher.resume()
-    assert house.dispatcher._child is None
+    assert caplog.records == []
     (house.data / "messages" / "one").touch()
 
     house.dispatcher.resume()
@@ -192,7 +191,7 @@ def test_work_left_by_an_earlier_run_wakes(house: House) -> None:
     house.until("answered-one")
 
 
-def test_a_second_worker_leaves(house: House, tmp_path: Path) -> None:
+def test_a_second_worker_leaves(house: House) -> None:
     """A worker that finds another one listening does nothing and leaves."""
     house.hear("one")
     house.until("answered-one")
@@ -250,18 +249,17 @@ def test_a_worker_that_exits_with_an_error_is_followed_by_another(
     assert (died.action, died.exit_code) == ("worker_died", 3)
 
 
-def test_a_failing_worker_is_not_started_for_every_message(tmp_path: Path) -> None:
+def test_a_failing_worker_is_not_started_for_every_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """While a worker rests after its death, messages wait for it instead of starting more."""
-    house = House(tmp_path / "data")
-    house.dispatcher = Dispatcher(
-        house.data, house.command, dict(os.environ), house.has_work, first_pause=0.5
-    )
+    house = House(tmp_path / "data", first_pause=0.5)
     (house.data / "ill").touch()
     house.hear("one")
     house.until("claimed")
-    deadline = time.monotonic() + 5
-    while not house.dispatcher._resting and time.monotonic() < deadline:
+    while not any(getattr(each, "action", "") == "worker_died" for each in caplog.records):
         time.sleep(0.005)
+    time.sleep(0.05)  # from the log line to the rest it is one step
     for number in range(10):
         house.hear(f"m{number}")
 
@@ -271,24 +269,18 @@ def test_a_failing_worker_is_not_started_for_every_message(tmp_path: Path) -> No
 
 
 def test_the_worker_of_a_killed_web_process_is_looked_after(house: House) -> None:
-    """A worker that another web process started is watched too, and replaced when it dies."""
-    house.hear("one")
-    first = house.until("answered-one")
-    other = house.new_dispatcher()
-    try:
-        # Rung by the new web process, the old worker dies before it answers.
-        go_on = house.hold("answered-two")
-        (house.data / "messages" / "two").touch()
-        other.wake()
-        assert house.until("answered-two") == first
-        (house.data / "messages" / "three").touch()
-        house.dispatcher._stopped.set()  # the first web process is no more
-        os.kill(first, signal.SIGKILL)
-        go_on()
+    """A worker that somebody else started is watched too, and replaced when it dies."""
+    with subprocess.Popen([*house.command, "--ready-fd", "0"], stdin=subprocess.PIPE) as foreign:
+        house.until("claimed")
+        house.hold("answered-one")
+        house.hear("one")
+        assert house.until("answered-one") == foreign.pid
+        (house.data / "answered-one").unlink()
+        (house.data / "messages" / "two").touch()  # stored, and nobody rings for it
 
-        assert house.until("answered-three") != first
-    finally:
-        other.stop()
+        foreign.kill()
+
+    assert house.until("answered-two") != foreign.pid
 
 
 def test_a_wake_that_meets_a_leaving_worker_starts_its_successor(short: House) -> None:
@@ -327,8 +319,9 @@ def test_hand_overs_lose_nothing(short: House) -> None:
     assert not short.has_work()
 
 
-def test_a_stop_is_passed_on_and_waited_for(house: House) -> None:
+def test_a_stop_is_passed_on_and_waited_for(house: House, caplog: pytest.LogCaptureFixture) -> None:
     """A stop reaches the worker, returns when it has ended, and lets no other one start."""
+    caplog.set_level("INFO")
     house.hear("one")
     pid = house.until("answered-one")
 
@@ -337,22 +330,20 @@ def test_a_stop_is_passed_on_and_waited_for(house: House) -> None:
     house.until("stopping")
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+    started = len(caplog.records)
     house.hear("two")
     assert house.has_work()
-    assert house.dispatcher._child is None or house.dispatcher._child.poll() is not None
+    assert len(caplog.records) == started
 
 
 def test_a_program_that_cannot_be_started_is_tried_again(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When no process can be made, the message is kept and the start is repeated."""
-    command = house.command
     missing = house.data / "python"
-    house.dispatcher = Dispatcher(
-        house.data, [str(missing), *command[1:]], dict(os.environ), house.has_work, first_pause=0.05
-    )
+    house.dispatcher = house.new_dispatcher(0.05, str(missing))
     house.hear("one")
-    missing.symlink_to(command[0])
+    missing.symlink_to(sys.executable)
 
     house.until("answered-one")
     assert "worker_not_started" in [getattr(r, "action", "") for r in caplog.records]

@@ -200,6 +200,20 @@ def test_parts_leave_in_order_and_once(house: House) -> None:
     assert house.turns.contacts_with_work() == []
 
 
+def test_a_part_is_handed_over_by_one_worker(house: House) -> None:
+    """Of two workers that hold the same part, only one may send it."""
+    contact = house.say("oi")
+    house.turns.finish(house.run(contact).turn, Reply(text="olá"), ["olá"])
+    part, same = house.outbox.next(contact), house.outbox.next(contact)
+    assert part is not None
+    assert part == same
+
+    assert house.outbox.sending(part)
+    assert not house.outbox.sending(part)
+    house.outbox.sent(part, "SM1")
+    assert not house.outbox.sending(part)
+
+
 def test_failures_are_kept_and_apologised_for(house: House) -> None:
     """A failed attempt is repeated later; a turn given up keeps its error and its apology."""
     contact = house.say("e agora?")

@@ -327,9 +327,7 @@ async def test_failures_are_bounded(desk: Desk, caplog: pytest.LogCaptureFixture
         (KeyError("a contact's words"), "KeyError"),
     ],
 )
-async def test_what_does_not_pass_fails_at_once(
-    desk: Desk, failure: Exception, error: str
-) -> None:
+async def test_what_does_not_pass_fails_at_once(desk: Desk, failure: Exception, error: str) -> None:
     """A refusal, and a bug, are not tried again; a bug's text is not kept."""
     desk.mind.answers = [failure]
     desk.hear("a")

@@ -1,5 +1,6 @@
 """Which messages make a turn, and what becomes of it."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_a_burst_keeps_its_bounds(gaps: list[float], window: float) -> None:
 
     inside = times[:count]
     assert 1 <= count <= len(times)
-    assert all(b - a <= window + 1e-9 for a, b in zip(inside, inside[1:], strict=False))
+    assert all(b - a <= window + 1e-9 for a, b in itertools.pairwise(inside))
     assert times[0] <= end <= times[0] + MAX_WINDOWS * window + 1e-9
     assert count == len(times) or times[count] > end - 1e-9
 
@@ -404,12 +405,14 @@ def test_a_delayed_part_survives_a_clock_set_back(desk: Desk) -> None:
     assert part is not None
     desk.outbox.delayed(part, 60.0, "busy", False, 1)
     delayed = desk.outbox.next(ANA)
-    assert delayed is not None and delayed.wait == pytest.approx(60.0)
+    assert delayed is not None
+    assert delayed.wait == pytest.approx(60.0)
 
     desk.clock.advance(-3600)
 
     part = desk.outbox.next(ANA)
-    assert part is not None and part.wait == 0.0
+    assert part is not None
+    assert part.wait == 0.0
 
 
 def test_news_is_told_by_position(desk: Desk) -> None:

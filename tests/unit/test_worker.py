@@ -71,6 +71,7 @@ class House:
     def worker(self, idle: float = 0.05, concurrency: int = 1000, stop: float = 20.0) -> Worker:
         """Return a worker on the claimed doorbell."""
         return Worker(
+            database=self.database,
             turns=self.turns,
             outbox=Outbox(self.database),
             mind=self.mind,
@@ -376,5 +377,3 @@ async def test_a_turn_that_does_not_end_in_time_is_left_open(house: House) -> No
     step = house.turns.next(KEYS.contact("fake", "ana"))
     assert isinstance(step, Run)
     assert step.attempts == 2
-
-
