@@ -15,8 +15,6 @@ from agent.errors import PermanentError, TemporaryError, VendorError
 
 #: Statuses of HTTP that say "again later"; RFC 9110, RFC 6585.
 _TEMPORARY = {408, 409, 425, 429}
-#: Statuses and codes of refused credentials; the next call would be refused too.
-_REFUSED = {"401", "403", "invalid_api_key"}
 #: A longer wait is left to the caller, whose work may be put off.
 _LONGEST_WAIT = 60.0
 #: Codes that arrive with a temporary status although waiting does not help.
@@ -25,6 +23,10 @@ _EXHAUSTED = {"insufficient_quota", "credit_balance_exhausted", "quota_exceeded"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+class AccountError(PermanentError):
+    """The vendor refuses the account, by its key or its quota: every other call would fail too."""
 
 
 @contextmanager
@@ -131,7 +133,7 @@ class Vendor:
 
         A request that was refused for what it held shows a vendor in good health.
         """
-        refused = error.code in _EXHAUSTED or error.code in _REFUSED
+        refused = isinstance(error, AccountError)
         if not refused:
             if not isinstance(error, TemporaryError) or error.code == "deadline":
                 return
@@ -155,9 +157,9 @@ def explain_http(
         return TemporaryError(f"{vendor} could not be reached", code=code)
     told = f"{vendor} answered {status}" + (f" ({code})" if code else "")
     if code in _EXHAUSTED:
-        return PermanentError(f"{told}: the account's quota is used up", code=code)
+        return AccountError(f"{told}: the account's quota is used up", code=code)
     if status in (401, 403):
-        return PermanentError(f"{told}: check the key", code=str(status))
+        return AccountError(f"{told}: check the key", code=code or str(status))
     if status in _TEMPORARY or status >= 500:
         return TemporaryError(told, code=code or str(status), retry_after=_seconds(retry_after))
     return PermanentError(told, code=code or str(status))

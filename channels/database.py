@@ -12,6 +12,7 @@ import aiosql
 
 from agent.errors import StorageError
 from agent.storage import migrate, open_sqlite, read_migrations, savepoint, transaction
+from agent.turnstile import Turnstile
 from channels.group_commit import GroupCommit
 
 _HERE = Path(__file__).parent
@@ -26,6 +27,7 @@ class Database:
         self._path = path
         self._lock = threading.RLock()
         self._commits = GroupCommit(self)
+        self._turnstile = Turnstile(path)
 
     @cached_property
     def queries(self) -> Any:
@@ -39,9 +41,12 @@ class Database:
         Raises `StorageError` when the database stays locked or cannot be written.
         """
         with self._turn() as connection:
-            nested = connection.in_transaction
-            with savepoint(connection) if nested else transaction(connection):
-                yield connection
+            if connection.in_transaction:
+                with savepoint(connection):
+                    yield connection
+            else:
+                with self._turnstile.passed(), transaction(connection):
+                    yield connection
 
     def share(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return what `work` gives once it is stored; works that wait share one commit."""
@@ -53,7 +58,7 @@ class Database:
 
         Raises `StorageError` when none of it was stored.
         """
-        with self._turn() as connection, transaction(connection):
+        with self._turn() as connection, self._turnstile.passed(), transaction(connection):
             yield
             if not connection.in_transaction:
                 # SQLite gives a whole transaction up by itself when, say, the disk is full.
@@ -79,6 +84,7 @@ class Database:
             connection = self.__dict__.pop("_connection", None)
             if connection is not None:
                 connection.close()
+            self._turnstile.close()
 
     @contextmanager
     def _turn(self) -> Iterator[sqlite3.Connection]:

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -112,8 +113,13 @@ class PostgresDatabase:
     @contextmanager
     def _lend(self) -> Iterator[psycopg.Connection[Any]]:
         try:
-            with self._open_pool().connection() as connection:
-                yield connection
+            pool = self._open_pool()
+            connection = _living_connection(pool)
+            try:
+                with connection:
+                    yield connection
+            finally:
+                pool.putconn(connection)
         except psycopg.Error as error:
             # Only the first words: the details quote the row.
             reason = error.diag.message_primary or str(error).partition("\n")[0]
@@ -134,7 +140,24 @@ class PostgresDatabase:
             min_size=0,
             max_size=CONNECTIONS,
             timeout=_WAIT_SECONDS,
-            # One round trip a block, so that a restart of the database costs nobody a message.
-            check=ConnectionPool.check_connection,
             open=True,
         )
+
+
+def _living_connection(
+    pool: ConnectionPool[psycopg.Connection[Any]],
+) -> psycopg.Connection[Any]:
+    """Return a connection that the server still knows, at the price of one round trip.
+
+    The pool can check by itself, but then pauses longer after each dead one: a restart of the
+    database kills them all, and a webhook would not outlast the pauses.
+    """
+    end = time.monotonic() + _WAIT_SECONDS
+    while True:
+        connection = pool.getconn(end - time.monotonic())
+        try:
+            pool.check_connection(connection)
+        except psycopg.OperationalError:
+            pool.putconn(connection)
+        else:
+            return connection
