@@ -40,7 +40,8 @@ def _cut(text: str, limit: int) -> int:
     while _units(text[:end]) > limit:
         end -= 1
     for pattern in _BREAKS:
-        found = [match.start() for match in pattern.finditer(text, end // 2, end)]
-        if found:
-            return found[-1]
+        # A break right behind the limit counts too: it stays outside.
+        found = [match.start() for match in pattern.finditer(text, end // 2, end + 2)]
+        if fitting := [start for start in found if start <= end]:
+            return fitting[-1]
     return end

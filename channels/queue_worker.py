@@ -153,17 +153,29 @@ class QueueWorker:
             self._changed.set()
 
     async def _listen(self) -> None:
-        """Tell running lanes of their contact's new messages, as soon as those are stored."""
+        """Tell running lanes of their contact's new messages, as soon as those are stored.
+
+        News that is missed costs nothing but time: the end of a turn looks for it once more.
+        """
 
         async def ring(*, channel: str, payload: str) -> None:
             if payload in self._lanes:
                 self._lanes[payload].ring()
 
-        await self._queue.connector.listen_notify(ring, [NEWS])
+        while True:
+            with contextlib.suppress(ConnectorException):
+                await self._queue.connector.listen_notify(ring, [NEWS])
+            await asyncio.sleep(_LOST_SECONDS)
 
     async def _sweep_often(self) -> None:
         while True:
-            await self._sweep()
+            try:
+                await self._sweep()
+            except (ConnectorException, StorageError) as error:
+                _log.warning(
+                    "sweep failed, to be repeated",
+                    extra={"action": "sweep_failed", "error": type(error).__name__},
+                )
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _sweep(self) -> None:
@@ -192,16 +204,17 @@ class QueueWorker:
             await self._wait_for_idleness()
             loop.remove_reader(self._doorbell.socket)
             self._doorbell.close()
-            owed = True
-            try:
-                # A message stored before the socket closed rang nobody: look once more.
-                owed = bool(await self._store(self._turns.contacts_with_work))
-            finally:
-                if owed:
-                    self._doorbell.open()
-            if not owed:
+            # A message stored before the socket closed rang nobody: look once more.
+            if not await self._is_owed():
                 self.stop()
                 return
+            self._doorbell.open()
+
+    async def _is_owed(self) -> bool:
+        try:
+            return bool(await self._store(self._turns.contacts_with_work))
+        except StorageError:
+            return True
 
     async def _wait_for_idleness(self) -> None:
         idle = False

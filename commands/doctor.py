@@ -94,7 +94,7 @@ def _checks(app: "Application") -> list[Check]:
         ("model", lambda: check_features(settings, app.services)),
         ("model dates", lambda: check_shutdowns(settings, now.date())),
         ("data folder", lambda: check_data_folder(settings.data)),
-        ("database", lambda: check_databases(settings.data, app.inspect, app.database.queries)),
+        ("database", lambda: _check_database(app)),
         ("replies", lambda: _check_replies(app, now)),
         ("whatsapp", lambda: check_whatsapp(settings.twilio)),
         ("address", lambda: check_public_address(settings)),
@@ -115,6 +115,14 @@ def _check_index(app: "Application") -> Iterator[Finding]:
     finally:
         library.close()
     yield from check_index(found, entries, passages)
+
+
+def _check_database(app: "Application") -> Iterator[Finding]:
+    if app.settings.database_url:
+        app.database.migrate()
+        yield fine("database", "PostgreSQL answers, and its tables are up to date.")
+        return
+    yield from check_databases(app.settings.data, app.inspect, app.database.queries)
 
 
 def _check_replies(app: "Application", now: datetime) -> Iterator[Finding]:

