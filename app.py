@@ -98,12 +98,8 @@ class Application:
         from channels.turns import Turns
 
         turns = Turns(self.database, self.settings.burst_seconds)
-        return Dispatcher(
-            self.settings.data,
-            [sys.executable, str(HOUSE / "app.py"), "work"],
-            self._env,
-            has_work=lambda: bool(turns.contacts_with_work()),
-        )
+        command = [sys.executable, str(HOUSE / "app.py"), "work"]
+        return Dispatcher(self.settings.data, command, self._env, has_work=turns.any_owed)
 
     @cached_property
     def doorbell(self) -> "Doorbell":
@@ -202,12 +198,11 @@ class Application:
         """Run the worker until stopped or, with the doorbell claimed and no `stay`, idle."""
         from channels.crew import serve_contacts
 
-        hire: Hire
         if self.shared_database:
             from channels.queue_worker import QueueWorker
 
             bell = None if stay else self.doorbell
-            hire = partial(QueueWorker, database=self.shared_database, doorbell=bell)
+            hire: Hire = partial(QueueWorker, database=self.shared_database, doorbell=bell)
         else:
             from channels.worker import Worker
 

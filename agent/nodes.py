@@ -18,6 +18,7 @@ from agent.conversation import (
 )
 from agent.errors import TemporaryError, VendorError
 from agent.guard import guard_reply
+from agent.lexicon import kindred
 from agent.memory import forget
 from agent.messages import Media
 from agent.options import Options, options_of
@@ -82,7 +83,7 @@ class Nodes:
     async def retrieve(self, state: State, runtime: Runtime[Options]) -> dict[str, Any]:
         """Find what the clone has read about the question."""
         limit = options_of(runtime).passages
-        found = await self._services.retriever.find(state["words"], limit)
+        found = await self._services.retriever.find(self._search_words(state), limit)
         passages = [
             FoundPassage(
                 id=each.id,
@@ -216,6 +217,12 @@ class Nodes:
         if usage and (cached := usage.get("input_token_details", {}).get("cache_read")):
             counts["cached_tokens"] = cached
         return {"author": name, "model": name, "usage": counts}
+
+    def _search_words(self, state: State) -> str:
+        """Documents are in the person's first language; other words bring their kin with them."""
+        if state["language"] == self._persona.languages[0]:
+            return state["words"]
+        return " ".join((state["words"], *kindred(state["words"])))
 
     def _history(self, state: State) -> list[AnyMessage]:
         return history(state["messages"], state["message_ids"])

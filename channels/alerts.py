@@ -21,7 +21,7 @@ class Alerts:
             return
         try:
             # The client's time-out counts from read to read; this one by the wall.
-            async with asyncio.timeout(_SECONDS), httpx.AsyncClient(timeout=None) as client:
+            async with asyncio.timeout(_SECONDS), httpx.AsyncClient(timeout=_SECONDS) as client:
                 answer = await client.post(self._url, json={"action": action, "id": subject})
                 answer.raise_for_status()
         except (httpx.HTTPError, TimeoutError) as error:

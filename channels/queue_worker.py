@@ -204,15 +204,20 @@ class QueueWorker:
             await self._wait_for_idleness()
             loop.remove_reader(self._doorbell.socket)
             self._doorbell.close()
-            # A message stored before the socket closed rang nobody: look once more.
-            if not await self._is_owed():
+            owed = True
+            try:
+                # A message stored before the socket closed rang nobody: look once more.
+                owed = await self._is_owed()
+            finally:
+                if owed:
+                    self._doorbell.open()
+            if not owed:
                 self.stop()
                 return
-            self._doorbell.open()
 
     async def _is_owed(self) -> bool:
         try:
-            return bool(await self._store(self._turns.contacts_with_work))
+            return await self._store(self._turns.any_owed)
         except StorageError:
             return True
 

@@ -56,6 +56,10 @@ class Turns:
         with self._database.read() as connection:
             return [row["contact"] for row in self._queries.contacts_with_work(connection)]
 
+    def any_owed(self) -> bool:
+        """Tell whether anybody is still owed something."""
+        return bool(self.contacts_with_work())
+
     def contacts_with_news(self, after: int) -> tuple[list[str], int]:
         """Return the contacts with messages stored after a position, and the newest position.
 

@@ -90,15 +90,22 @@ class WhatsAppSender:
 
     def _explain(self, error: Exception) -> VendorError:
         from aiohttp import ClientConnectorError
-        from twilio.base.exceptions import TwilioException, TwilioRestException
+        from twilio.base.exceptions import TwilioException
 
-        if isinstance(error, TwilioRestException):
-            asked = self._client.http_client.retry_after
-            told = explain_http("twilio", error.status, str(error.code or ""), asked)
-            # A server that broke may have done its work before.
-            return InDoubtError(str(told), code=told.code) if error.status >= 500 else told
         if isinstance(error, ClientConnectorError):
             return TemporaryError("twilio could not be reached", code="connection")
-        if isinstance(error, TwilioException):
+        if not isinstance(error, TwilioException):
+            return InDoubtError("the connection to twilio broke", code="connection")
+        status, code = _status_of(error)
+        if status is None:
             return PermanentError("twilio's client refused: check TWILIO_ACCOUNT_SID and its token")
-        return InDoubtError("the connection to twilio broke", code="connection")
+        told = explain_http("twilio", status, code, self._client.http_client.retry_after)
+        # A server that broke may have done its work before.
+        return InDoubtError(str(told), code=told.code) if status >= 500 else told
+
+
+def _status_of(error: Exception) -> tuple[int | None, str]:
+    """Return status and code of Twilio's answer; a failed listing carries only the answer."""
+    answer = error.args[1] if len(error.args) > 1 else None
+    status = getattr(error, "status", None) or getattr(answer, "status_code", None)
+    return status, str(getattr(error, "code", None) or "")
