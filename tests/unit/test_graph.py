@@ -50,6 +50,17 @@ async def test_a_question_is_answered_from_passages() -> None:
     assert with_.retriever.asked == [(QUESTION, 4)]
 
 
+async def test_a_question_in_another_language_brings_its_kin_to_the_search() -> None:
+    """Documents in Portuguese are found by the Portuguese words of an English question."""
+    mind, with_ = clone(retriever=FakeRetriever(passage("Nasci em Cabangu.", 1)))
+
+    await answer(mind, turn("Where were you born?"))
+
+    ((searched, _),) = with_.retriever.asked
+    assert searched.startswith("Where were you born?")
+    assert "nasci" in searched.split()
+
+
 @pytest.mark.parametrize(
     "words", ["Bom dia!", "muito obrigado", "kkkkk", "tchau", "você é um robô?", "Meu cão morreu."]
 )
