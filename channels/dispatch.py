@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agent.errors import StorageError
-from channels.doorbell import ring, socket_path, wait_for_leaving
+from channels.doorbell import ring, socket_path, stop_worker, wait_for_leaving
 
 #: A worker that dies is started again after this pause, doubled up to the limit.
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 30.0
@@ -70,11 +70,13 @@ class Dispatcher:
             self.wake()
 
     def stop(self) -> None:
-        """Pass a stop on to the worker and wait for it at most 25 seconds."""
+        """Pass a stop on to the worker, whoever started it, and wait at most 25 seconds."""
         with self._lock:
             self._stopped.set()
             child = self._child
         if child is None or child.poll() is not None:
+            if not stop_worker(self._data, STOP_SECONDS):
+                _log.warning("worker did not stop in time", extra={"action": "worker_left_behind"})
             return
         with contextlib.suppress(ProcessLookupError):
             child.send_signal(signal.SIGTERM)

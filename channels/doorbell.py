@@ -7,6 +7,7 @@ import socket
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,9 @@ from agent.errors import StorageError
 #: `sun_path` holds 108 bytes on Linux and 104 elsewhere, a zero byte included.
 _LONGEST_PATH = 100
 _HAND_OVER_SECONDS = 30.0
+#: How long a worker may take to hear a stop: it may be in the middle of its imports.
+_HEAR_SECONDS = 5.0
+_RING, _STOP = b"!", b"."
 
 
 def socket_path(data: Path) -> Path:
@@ -35,17 +39,32 @@ def socket_path(data: Path) -> Path:
     return folder / f"{name}.sock"
 
 
-def ring(path: Path) -> bool:
+def ring(path: Path, message: bytes = _RING) -> bool:
     """Wake the worker that listens at `path`; False when nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
         bell.setblocking(False)
         try:
-            bell.sendto(b"!", os.fspath(path))
+            bell.sendto(message, os.fspath(path))
         except BlockingIOError:
             return True  # its queue is full: it is awake and will look
         except OSError:
             return False
     return True
+
+
+def stop_worker(data: Path, seconds: float) -> bool:
+    """Tell whichever worker listens to stop, and wait for its end; False when it did not obey."""
+    path = socket_path(data)
+    if not ring(path, _STOP):
+        return True
+    # A worker that obeys stops to listen at once, and lets go of the lock at its end.
+    if not _comes_true(lambda: not ring(path), _HEAR_SECONDS):
+        return False
+    lock = _open_lock(data)
+    try:
+        return _comes_true(lambda: _try(lock, fcntl.LOCK_SH), seconds)
+    finally:
+        os.close(lock)
 
 
 def wait_for_leaving(data: Path) -> None:
@@ -76,7 +95,7 @@ class Doorbell:
         """
         lock = _open_lock(self._data)
         end = time.monotonic() + self._patience
-        while not _try(lock):
+        while not _try(lock, fcntl.LOCK_EX):
             if ring(self._path):
                 os.close(lock)
                 return False
@@ -122,11 +141,13 @@ class Doorbell:
             raise RuntimeError("the doorbell is not open")
         return self._socket
 
-    def drain(self) -> None:
-        """Take all rings that came: one look at the database serves them all."""
+    def drain(self) -> bool:
+        """Take all rings that came, as one look serves them all; True when told to stop."""
+        told_to_stop = False
         with contextlib.suppress(BlockingIOError):
             while True:
-                self.socket.recv(16)
+                told_to_stop |= self.socket.recv(16) == _STOP
+        return told_to_stop
 
     def __enter__(self) -> "Doorbell":
         return self
@@ -145,9 +166,18 @@ def _open_lock(data: Path) -> int:
     return os.open(data / "worker.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _try(lock: int) -> bool:
+def _try(lock: int, kind: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    return True
+
+
+def _comes_true(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
     return True

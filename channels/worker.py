@@ -106,7 +106,8 @@ class Worker:
             loop.remove_reader(bell)
 
     def _rung(self) -> None:
-        self._doorbell.drain()
+        if self._doorbell.drain():
+            self.stop()
         self._changed.set()
 
     async def _anything_new(self) -> bool:

@@ -92,6 +92,6 @@ class ChunkRows:
             part = values[start : start + _MOST_PARAMETERS]
             marks = ", ".join("?" * len(part))
             # Only names from this file are put into the text; the values are bound.
-            query = f"SELECT {columns} FROM chunk WHERE {key} IN ({marks})"
+            query = f"SELECT {columns} FROM chunk WHERE {key} IN ({marks})"  # nosec B608
             found += self._connection.execute(query, part).fetchall()
         return found

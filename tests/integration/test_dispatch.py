@@ -56,7 +56,10 @@ with Doorbell(data) as bell:
     while True:
         serve()
         if select.select([bell.socket], [], [], idle)[0]:
-            bell.drain()
+            if bell.drain():
+                bell.close()
+                tell("stopping")
+                break
             continue
         tell("idle")
         bell.close()
@@ -334,6 +337,17 @@ def test_a_stop_is_passed_on_and_waited_for(house: House, caplog: pytest.LogCapt
     house.hear("two")
     assert house.has_work()
     assert len(caplog.records) == started
+
+
+def test_a_stop_reaches_the_worker_of_a_killed_web_process(house: House) -> None:
+    """A worker that somebody else started is told to stop, and waited for."""
+    with subprocess.Popen([*house.command, "--ready-fd", "0"], stdin=subprocess.PIPE) as foreign:
+        house.until("claimed")
+
+        house.dispatcher.stop()
+
+        house.until("stopping")
+        assert foreign.wait(5) == 0
 
 
 def test_a_program_that_cannot_be_started_is_tried_again(

@@ -16,7 +16,7 @@ GROUND = tuple(
     f"agent.{name}"
     for name in (
         "messages", "ports", "errors", "settings", "text", "tokens", "storage", "vendors", "logs",
-        "keys",
+        "keys", "turnstile",
     )
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ from agent.errors import StorageError, TemporaryError
 from agent.keys import Keys
 from agent.settings import Secret
 from channels.database import Database
-from channels.doorbell import Doorbell, ring, socket_path
+from channels.doorbell import Doorbell, ring, socket_path, stop_worker
 from channels.inbox import Inbox
 from channels.outbox import Outbox
 from channels.turns import Run, Turns
@@ -282,6 +282,17 @@ async def test_a_stop_at_rest_ends_at_once(house: House) -> None:
         await asyncio.sleep(0.01)
         worker.stop()
         await asyncio.wait_for(task, 1.0)
+
+
+async def test_a_stop_may_come_through_the_bell(house: House) -> None:
+    """A web process that did not start the worker can stop it all the same."""
+    async with house.working(idle=100.0) as (_, task):
+        stopping = asyncio.to_thread(stop_worker, house.data, 5.0)
+        asking = asyncio.create_task(stopping)
+        await asyncio.wait_for(task, 5.0)
+        house.doorbell.release()
+
+        assert await asking
 
 
 async def test_a_locked_database_loses_no_work(
