@@ -256,18 +256,25 @@ def test_a_failing_worker_is_not_started_for_every_message(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While a worker rests after its death, messages wait for it instead of starting more."""
+
+    def times(action: str) -> list[float]:
+        return [each.created for each in caplog.records if vars(each).get("action") == action]
+
+    caplog.set_level("INFO")
     house = House(tmp_path / "data", first_pause=0.5)
     (house.data / "ill").touch()
     house.hear("one")
     house.until("claimed")
-    while not any(getattr(each, "action", "") == "worker_died" for each in caplog.records):
+    while not times("worker_died"):
         time.sleep(0.005)
     time.sleep(0.05)  # from the log line to the rest it is one step
     for number in range(10):
         house.hear(f"m{number}")
+    assert len(times("worker_started")) == 1
 
     house.until("answered-one")
     assert house.count("born") == 2
+    assert times("worker_started")[1] - times("worker_died")[0] > 0.45
     house.end()
 
 

@@ -454,6 +454,22 @@ async def test_a_database_that_fails_decides_nothing(desk: Desk) -> None:
     assert desk.sender.bodies == ["re: a"]
 
 
+async def test_a_database_that_fails_while_the_mind_thinks_ends_the_lane(desk: Desk) -> None:
+    """When a restart cannot be recorded, the thinking ends and the worker decides what is next."""
+    desk.hear("a")
+    desk.mind.open.clear()
+
+    async with desk.working() as task:
+        await desk.mind.until(lambda: desk.mind.turns)
+        desk.broken = [StorageError("locked")]
+        desk.lane.ring()
+        with pytest.raises(StorageError):
+            await task
+
+    assert len(desk.mind.cancelled) == 1
+    assert desk.statuses() == ["open"]
+
+
 async def test_the_minds_own_database_is_tried_again(desk: Desk) -> None:
     """A memory that fails for now is a failed attempt, and the turn is repeated."""
     desk.mind.answers = [StorageError("memory locked")]
