@@ -7,7 +7,8 @@ CloneError
 └── VendorError          an outside service did not do its part
     ├── TemporaryError   worth repeating: overload, timeout, connection
     │   └── InDoubtError the request may have been carried out: look before repeating
-    └── PermanentError   never worth repeating: refused credentials, exhausted quota, bad request
+    └── PermanentError   never worth repeating: a request the vendor refuses
+        └── AccountError  the key or the quota is refused: every other call would fail too
 """
 
 
@@ -49,3 +50,7 @@ class InDoubtError(TemporaryError):
 
 class PermanentError(VendorError):
     """Never worth repeating as it is: credentials, quota, a request the vendor refuses."""
+
+
+class AccountError(PermanentError):
+    """The vendor refuses the account, by its key or its quota: every other call would fail too."""

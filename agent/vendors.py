@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from agent.errors import PermanentError, TemporaryError, VendorError
+from agent.errors import AccountError, PermanentError, TemporaryError, VendorError
 
 #: Statuses of HTTP that say "again later"; RFC 9110, RFC 6585.
 _TEMPORARY = {408, 409, 425, 429}
@@ -23,10 +23,6 @@ _EXHAUSTED = {"insufficient_quota", "credit_balance_exhausted", "quota_exceeded"
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-
-
-class AccountError(PermanentError):
-    """The vendor refuses the account, by its key or its quota: every other call would fail too."""
 
 
 @contextmanager

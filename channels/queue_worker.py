@@ -235,8 +235,8 @@ class QueueWorker:
         self._errands.start(self._alert(action, subject))
 
     def _rung(self) -> None:
-        if self._doorbell is not None:
-            self._doorbell.drain()
+        if self._doorbell is not None and self._doorbell.drain():
+            self.stop()
         self._changed.set()
 
     async def _store(self, work: Callable[..., T], *arguments: Any) -> T:

@@ -13,7 +13,13 @@ from langchain_core.language_models import BaseChatModel
 from agent.adapters.models import chat_model, embeddings, explain_sdk
 from agent.adapters.offline_chat import OfflineChatModel
 from agent.adapters.offline_embeddings import OfflineEmbeddings
-from agent.errors import PermanentError, SettingsError, TemporaryError, VendorError
+from agent.errors import (
+    AccountError,
+    PermanentError,
+    SettingsError,
+    TemporaryError,
+    VendorError,
+)
 from agent.settings import Settings
 from agent.vendors import Vendor, shared_deadline
 from tests.mind import answer, clone, lines, sample, turn
@@ -104,12 +110,12 @@ async def test_cached_tokens_are_counted(openai: OpenAIStandIn) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "kind", "code"),
     [
-        (refused(401, "invalid_api_key"), PermanentError, "invalid_api_key"),
-        (refused(403, "forbidden"), PermanentError, "forbidden"),
+        (refused(401, "invalid_api_key"), AccountError, "invalid_api_key"),
+        (refused(403, "forbidden"), AccountError, "forbidden"),
         (refused(404, "model_not_found"), PermanentError, "model_not_found"),
         (refused(400, "context_length_exceeded"), PermanentError, "context_length_exceeded"),
         (refused(429, "rate_limit_exceeded", retry_after=7), TemporaryError, "rate_limit_exceeded"),
-        (refused(429, "insufficient_quota"), PermanentError, "insufficient_quota"),
+        (refused(429, "insufficient_quota"), AccountError, "insufficient_quota"),
         (refused(500, "server_error"), TemporaryError, "server_error"),
         (says_html(502), TemporaryError, "502"),
         (says_html(200), TemporaryError, "unreadable"),

@@ -6,8 +6,14 @@ from email.utils import formatdate
 
 import pytest
 
-from agent.errors import InDoubtError, PermanentError, TemporaryError, VendorError
-from agent.vendors import AccountError, Vendor, explain_http, shared_deadline
+from agent.errors import (
+    AccountError,
+    InDoubtError,
+    PermanentError,
+    TemporaryError,
+    VendorError,
+)
+from agent.vendors import Vendor, explain_http, shared_deadline
 
 
 class VendorBroke(Exception):
