@@ -1,8 +1,10 @@
 """What every test may rely on: no settings of this machine, and no network in the unit tests."""
 
+import logging
 import os
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ SETTINGS = re.compile(
     r"(CLONE|OPENAI|ELEVENLABS|TWILIO|LANGSMITH|LANGCHAIN|LANGGRAPH|REPLIT|REPL|PG)_"
     r"|(DATABASE_URL|PUBLIC_BASE_URL|PORT|REPL|PGHOST|PGPORT|PGUSER|PGPASSWORD|PGDATABASE)$"
 )
+OURS = ("agent", "app", "channels", "commands", "knowledge", "prompts")
 INTERNET_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
@@ -57,3 +60,22 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         return
     monkeypatch.setattr(socket, "socket", UnixOnlySocket)
     monkeypatch.setattr(socket, "getaddrinfo", _look_up)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that a test runs sets up logging for its process, which is ours too."""
+    root = logging.getLogger()
+    handlers, levels = (
+        root.handlers[:],
+        {"": root.level}
+        | {
+            name: logger.level
+            for name, logger in root.manager.loggerDict.items()
+            if isinstance(logger, logging.Logger)
+        },
+    )
+    yield
+    root.handlers[:] = handlers
+    for name in (*OURS, ""):
+        logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
