@@ -9,7 +9,7 @@ from typing import TextIO
 FIELDS = (
     *("action", "message_id", "turn_id", "part_id", "contact", "channel", "provider_id"),
     *("route", "model", "seconds", "parts", "attempt", "vendor", "error", "pid", "exit_code"),
-    *("document", "reason", "documents", "passages"),
+    *("document", "reason"),
 )
 
 #: Ours: their messages are constants. Whatever else speaks may speak of what people wrote.

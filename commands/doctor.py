@@ -45,7 +45,8 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "
 def doctor(app: "Application", as_json: bool) -> None:
     """Look at everything the clone needs, and say what to mend.
 
-    Nothing is changed. The webhook is called as Twilio would, with nothing to store in it.
+    Nothing is changed, except that DATABASE_URL's tables are brought up to date, as at any start.
+    The webhook is called as Twilio would, with nothing to store in it.
     ✓ is well, ! deserves a look, ✗ does not work; the exit code is 1 if there is a ✗.
 
     \b
