@@ -16,6 +16,7 @@ from agent.keys import Keys, installation_secret
 from agent.logs import configure_logging
 from agent.settings import HOUSE, Settings
 from agent.storage import open_sqlite
+from agent.tracing import switch_tracing
 from prompts.persona import Persona, PersonaError, load_persona
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Application:
         from agent.adapters.models import chat_model
         from agent.services import Services
 
-        self._switch_tracing()
+        switch_tracing(self.settings.langsmith_tracing, self.settings.langsmith_project)
         model, vendor = chat_model(self.settings, self.persona)
         return Services(
             persona=self.persona,
@@ -214,11 +215,6 @@ class Application:
         from channels.twilio_client import twilio_client
 
         return twilio_client(self.settings.twilio)
-
-    def _switch_tracing(self) -> None:
-        """LangSmith reads the environment by itself; nothing leaves unless the settings say so."""
-        os.environ["LANGSMITH_TRACING"] = "true" if self.settings.langsmith_tracing else "false"
-        os.environ.pop("LANGCHAIN_TRACING_V2", None)
 
 
 def create_app(env: Mapping[str, str] | None = None) -> "Flask":

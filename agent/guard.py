@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from agent.messages import TEXT_LIMIT
 from agent.text import clean
 
-#: The longest reply in characters; a door cuts further where its channel carries less.
-MAX_CHARACTERS = 4000
+#: So often may something be taken out that was hidden in what was taken out before.
+_DEEPEST = 8
 
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 # What a phone makes a link of: an address with a scheme, `www.`, or a bare domain, either with a
@@ -36,12 +37,14 @@ def guard_reply(text: str, *, sources: Iterable[str], domains: Sequence[str]) ->
             return match.group()
         return match.group()[len(link) :]
 
-    rest, before = clean(text)[:MAX_CHARACTERS], ""
+    rest = clean(text)[:TEXT_LIMIT]
     # What is taken out may join its neighbours to another link.
-    while rest != before:
+    for _ in range(_DEEPEST):
         before = rest
         rest = _EMPTY_LINK.sub(r"\1", _LINK.sub(judge, _IMAGE.sub("", rest)))
-    return re.sub(r"[ \t]{2,}", " ", rest).strip()
+        if rest == before:
+            return re.sub(r"[ \t]{2,}", " ", rest).strip()
+    return ""  # nobody nests links in good faith
 
 
 def _links(text: str) -> list[str]:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+#: The longest text of a message in either direction, in characters.
+TEXT_LIMIT = 4000
+
 Kind = Literal["text", "audio", "image", "video", "document", "sticker", "location", "other"]
 
 

@@ -16,7 +16,7 @@ from agent.conversation import (
     said,
     turn_at_hand,
 )
-from agent.errors import TemporaryError, VendorError
+from agent.errors import PermanentError, TemporaryError, VendorError
 from agent.guard import guard_reply
 from agent.lexicon import kindred
 from agent.memory import forget
@@ -208,7 +208,13 @@ class Nodes:
                 raise TemporaryError(f"{vendor.name} gave an empty answer", code="empty")
             return answer
 
-        return await vendor.call(ask_once)
+        try:
+            return await vendor.call(ask_once)
+        except TemporaryError as error:
+            if error.code == "empty":
+                # Asked again already: another attempt at the turn would only be paid for.
+                raise PermanentError(str(error), code=error.code) from error
+            raise
 
     def _told_by(self, answer: AIMessage) -> dict[str, Any]:
         name = answer.response_metadata.get("model_name") or self._services.model_vendor.name

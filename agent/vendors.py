@@ -131,7 +131,8 @@ class Vendor:
         """
         refused = isinstance(error, AccountError)
         if not refused:
-            if not isinstance(error, TemporaryError) or error.code == "deadline":
+            # Nor does an empty answer, which one contact's words may have brought about.
+            if not isinstance(error, TemporaryError) or error.code in ("deadline", "empty"):
                 return
             self._failures += 1
             if self._failures < self._patience:

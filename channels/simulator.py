@@ -11,13 +11,11 @@ from flask import Blueprint, Response, jsonify, render_template, request, send_f
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
-from agent.messages import IncomingMessage
+from agent.messages import TEXT_LIMIT, IncomingMessage
 from agent.text import clean
 from channels.simulator_guard import Guard, harden
 
 CHANNEL = "simulator"
-#: Longest message the page may send, in characters.
-TEXT_LIMIT = 4000
 #: Largest request body, in bytes.
 BODY_LIMIT = 64 * 1024
 

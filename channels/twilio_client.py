@@ -54,8 +54,10 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]
             headers=sent,
             allow_redirects=allow_redirects,
         ) as answer:
+            text = await answer.text()
+            # Set with no pause before the caller reads it: other answers come meanwhile.
             self.retry_after = answer.headers.get("Retry-After")
-            return Response(answer.status, await answer.text(), answer.headers)
+            return Response(answer.status, text, answer.headers)
 
     async def close(self) -> None:
         """Close the connections."""

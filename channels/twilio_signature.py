@@ -29,8 +29,8 @@ class SignatureCheck:
         given = request.headers.get(HEADER, "").encode("utf-8", "surrogateescape")
         try:
             addresses = _with_and_without_port(self._address(request))
-        except ValueError:
-            return False  # a host or a target that is no address
+        except (ValueError, KeyError):
+            return False  # a scheme, a host or a target that is no address
         verdicts = [
             hmac.compare_digest(given, self._sign(address, request.form)) for address in addresses
         ]

@@ -25,6 +25,9 @@ from channels.whatsapp import whatsapp_blueprint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: A webhook of Twilio's is a few kilobytes; a longer body gets 413, unread.
+MAX_BODY_BYTES = 256 * 1024
+
 _log = logging.getLogger(__name__)
 
 
@@ -45,6 +48,7 @@ def build_web(
     Raises `StorageError` when the database cannot be used: better now than at a message.
     """
     app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     database.migrate()
     reception = Reception(Inbox(database, keys), shortcuts, dispatcher.wake)
     token = settings.twilio.auth_token.reveal()

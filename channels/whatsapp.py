@@ -7,14 +7,12 @@ from twilio.twiml.messaging_response import MessagingResponse
 from werkzeug.datastructures import MultiDict
 
 from agent.errors import StorageError
-from agent.messages import IncomingMessage, Kind, Media
+from agent.messages import TEXT_LIMIT, IncomingMessage, Kind, Media
 from agent.text import clean
 from channels.reception import Reception
 from channels.twilio_signature import SignatureCheck
 
 CHANNEL = "whatsapp"
-#: A webhook of Twilio's is a few kilobytes; Flask answers 413 above this.
-MAX_FORM_BYTES = 256 * 1024
 _MOST_MEDIA = 10
 
 _KINDS: dict[str, Kind] = {
@@ -37,7 +35,6 @@ def whatsapp_blueprint(reception: Reception, check: SignatureCheck | None) -> Bl
 
     @blueprint.post("/whatsapp")
     def receive() -> Response:
-        request.max_content_length = MAX_FORM_BYTES
         if check is None:
             _log.error(
                 "WhatsApp door is closed: TWILIO_AUTH_TOKEN is not set",
@@ -74,7 +71,7 @@ def parse(form: MultiDict[str, str]) -> IncomingMessage | None:
     if not message_id or not contact_id:
         return None
     media = _media(form)
-    text = clean(form.get("ButtonText") or form.get("Body", "")).strip()
+    text = clean(form.get("ButtonText") or form.get("Body", "")).strip()[:TEXT_LIMIT]
     return IncomingMessage(
         channel=CHANNEL,
         message_id=message_id,

@@ -61,6 +61,8 @@ def _listen(web: "Flask", settings: "Settings") -> Any:
             connection_limit=1000,
             asyncore_use_poll=True,
             asyncore_loop_timeout=30,
+            # Kept on disk whole before anybody looks at its signature, so it must be short.
+            max_request_body_size=web.config["MAX_CONTENT_LENGTH"],
             clear_untrusted_proxy_headers=False,
             ident=None,
         )

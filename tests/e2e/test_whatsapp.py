@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -240,3 +241,15 @@ def test_what_waits_at_a_stop_is_answered_after_the_next_start(
     twilio.wait_for(lambda: twilio.sent, timeout=15)
     house.rest()
     assert len(twilio.sent) == 1
+
+
+def test_a_long_body_is_refused_before_it_is_kept(house: House) -> None:
+    """Nobody fills the disk with bodies whose signature nobody has looked at yet."""
+    house.serve()
+
+    answer = httpx.post(
+        f"{house.address}/webhook/whatsapp", content=b"a" * 2_000_000, timeout=10, trust_env=False
+    )
+
+    assert answer.status_code == 413
+    assert house.rows("SELECT id FROM inbox") == []

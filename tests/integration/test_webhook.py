@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from agent.keys import Keys
 from agent.logs import configure_logging
+from agent.messages import TEXT_LIMIT
 from agent.settings import Secret, Settings
 from channels.database import Database
 from channels.web import build_web
@@ -217,6 +218,24 @@ def test_a_senseless_host_is_refused(tmp_path: Path, host: str) -> None:
     assert answer.status_code in (400, 403)
     assert door.rows() == []
     door.database.close()
+
+
+def test_a_senseless_scheme_is_refused(tmp_path: Path) -> None:
+    """A proxy that tells a scheme nobody knows gets a verdict, not an error."""
+    door = open_door(tmp_path, PUBLIC_BASE_URL="", CLONE_PROXY_HOPS="1")
+    form = inbound_form()
+
+    answer = door.post(form, headers=signed(BASE + PATH, form) | {"X-Forwarded-Proto": "gopher"})
+
+    assert answer.status_code == 403
+    door.database.close()
+
+
+def test_a_long_text_is_clipped(door: Door) -> None:
+    """Nobody makes a model read, or an owner pay for, more than a message's worth."""
+    door.post(inbound_form("a," * 20_000))
+
+    assert len(door.stored()["text"]) == TEXT_LIMIT
 
 
 @pytest.mark.parametrize(("hops", "status"), [("1", 200), ("0", 403)])

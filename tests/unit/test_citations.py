@@ -46,7 +46,16 @@ def test_no_mark_is_left_and_none_points_nowhere(answer: str, passages: int) -> 
     assert all(0 <= index < passages for index in cited)
 
 
-@pytest.mark.parametrize("hostile", ["[[" + " " * 200_000, " " * 200_000, "[[1" * 50_000])
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "[[" + " " * 200_000,
+        " " * 200_000,
+        "[[1" * 50_000,
+        "[[" * 8_000 + "1" + "]]" * 8_000,
+        "[[" * 900 + "1" + "]]" * 900,
+    ],
+)
 def test_a_strange_answer_is_read_at_once(hostile: str) -> None:
     """No answer makes the reader ponder: a minute here would be a minute for every contact."""
     began = time.process_time()

@@ -143,6 +143,15 @@ async def test_an_empty_answer_is_asked_for_again() -> None:
     assert reply.text == "Nasci em Cabangu."
 
 
+async def test_a_model_that_stays_silent_is_not_paid_for_at_every_attempt() -> None:
+    """Asked a few times within the turn, an empty answer ends it: more attempts would not help."""
+    model = FakeModel(answer=lambda _: "")
+    mind, _ = clone(model=model)
+
+    with pytest.raises(PermanentError, match="empty"):
+        await answer(mind, turn(QUESTION))
+
+
 async def test_i_dont_know_is_not_said_twice_running_in_the_same_words() -> None:
     """Each abstention differs from the one before, also where the first one came late."""
     mind, _ = clone(retriever=FakeRetriever())

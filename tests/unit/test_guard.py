@@ -1,12 +1,14 @@
 """What no reply may carry."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.guard import MAX_CHARACTERS, guard_reply
+from agent.guard import guard_reply
+from agent.messages import TEXT_LIMIT
 
 
 def guarded(text: str, *sources: str, domains: tuple[str, ...] = ()) -> str:
@@ -110,7 +112,7 @@ def test_invisible_characters_do_not_leave() -> None:
 
 def test_an_endless_reply_is_cut() -> None:
     """No reply is longer than its limit."""
-    assert len(guarded("x" * 1_000_000)) == MAX_CHARACTERS
+    assert len(guarded("x" * 1_000_000)) == TEXT_LIMIT
 
 
 @given(
@@ -144,3 +146,11 @@ def test_no_piecework_makes_a_link(pieces: list[str]) -> None:
 
     assert not re.search(r"https?://[^\s<>()\[\]\"'«»\\]", left)
     assert guarded(left) == left
+
+
+def test_links_hidden_in_links_are_not_followed_down() -> None:
+    """A reply that nests links without end is dropped whole, and at once."""
+    began = time.process_time()
+
+    assert guarded("[" * 1300 + "a" + "]()" * 1300) == ""
+    assert time.process_time() - began < 0.2
