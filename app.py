@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -192,7 +192,7 @@ class Application:
             memory = postgres_memory(self.settings.database_url)
         else:
             memory = sqlite_memory(self.settings.data / "memory.db")
-        async with memory as saver:
+        async with memory as saver, aclosing(self.knowledge):
             yield Clone(build_graph(self.services, checkpointer=saver), self.persona)
 
     async def work(self, *, stay: bool = False) -> None:
@@ -202,12 +202,16 @@ class Application:
         if self.shared_database:
             from channels.queue_worker import QueueWorker
 
-            bell = None if stay else self.doorbell
-            hire: Hire = partial(QueueWorker, database=self.shared_database, doorbell=bell)
+            hire: Hire = partial(
+                QueueWorker,
+                database=self.shared_database,
+                concurrency=self.settings.concurrency,
+                doorbell=None if stay else self.doorbell,
+            )
         else:
             from channels.worker import Worker
 
-            hire = partial(Worker, database=self.local_database, doorbell=self.doorbell)
+            hire = partial(Worker, doorbell=self.doorbell)
         async with self.clone() as clone:
             await serve_contacts(hire, self.settings, self.database, clone, self._twilio_client)
 

@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from agent.errors import StorageError, TemporaryError
+from agent.errors import StorageError
 from agent.storage import journal_mode, open_sqlite
 
 if TYPE_CHECKING:
@@ -75,6 +75,15 @@ def serializer() -> JsonPlusSerializer:
     return JsonPlusSerializer(allowed_msgpack_modules=None)
 
 
+@contextmanager
+def reachable(trouble: type[Exception]) -> "Iterator[None]":
+    """Turn a database driver's `trouble` in a block into `StorageError`."""
+    try:
+        yield
+    except trouble as error:
+        raise StorageError("the memory of the conversation cannot be reached") from error
+
+
 class PrunedSqliteSaver(AsyncSqliteSaver):
     """Keeps the newest checkpoint of each thread only: nobody replays a contact's past."""
 
@@ -90,8 +99,8 @@ class PrunedSqliteSaver(AsyncSqliteSaver):
         await self.conn.executescript(f"PRAGMA journal_mode={journal};{_PRUNING}")
 
     async def aget_tuple(self, config: "RunnableConfig") -> "CheckpointTuple | None":
-        """Return the conversation so far; raises `TemporaryError` when it cannot be read."""
-        with _worth_repeating():
+        """Return the conversation so far; raises `StorageError` when it cannot be read."""
+        with reachable(sqlite3.Error):
             return await super().aget_tuple(config)
 
     async def aput(
@@ -101,17 +110,9 @@ class PrunedSqliteSaver(AsyncSqliteSaver):
         metadata: "CheckpointMetadata",
         new_versions: "ChannelVersions",
     ) -> "RunnableConfig":
-        """Save a conversation; raises `TemporaryError` when it cannot be written."""
-        with _worth_repeating():
+        """Save a conversation; raises `StorageError` when it cannot be written."""
+        with reachable(sqlite3.Error):
             return await super().aput(config, checkpoint, metadata, new_versions)
-
-
-@contextmanager
-def _worth_repeating() -> "Iterator[None]":
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise TemporaryError("the memory of the conversation cannot be reached") from error
 
 
 def memory_for_one_process() -> InMemorySaver:
@@ -125,7 +126,9 @@ async def sqlite_memory(path: Path) -> "AsyncIterator[PrunedSqliteSaver]":
 
     Raises `StorageError` when the file cannot be used.
     """
-    async with aiosqlite.Connection(lambda: _open(path), iter_chunk_size=64) as connection:
+    # Opened before its thread begins, which would outlive a failure and the loop it reports to.
+    opened = _open(path)
+    async with aiosqlite.Connection(lambda: opened, iter_chunk_size=64) as connection:
         saver = PrunedSqliteSaver(connection)
         try:
             # Before the first turn: the journal cannot be changed amid another's transaction.

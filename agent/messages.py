@@ -32,8 +32,6 @@ class IncomingMessage:
     kind: Kind
     text: str
     media: tuple[Media, ...] = ()
-    #: The name the contact gave themself: untrusted data.
-    profile_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

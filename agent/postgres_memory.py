@@ -1,8 +1,8 @@
 """Conversations in PostgreSQL: one pruned checkpoint per contact, whichever worker answers."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,8 +10,8 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from agent.errors import StorageError
-from agent.memory import serializer
+from agent.memory import reachable, serializer
+from agent.postgres import CONNECTION
 from agent.settings import Secret
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class PrunedPostgresSaver(AsyncPostgresSaver):
 
     async def aget_tuple(self, config: "RunnableConfig") -> "CheckpointTuple | None":
         """Return the conversation so far; raises `StorageError` when it cannot be read."""
-        with _reachable():
+        with reachable(psycopg.Error):
             return await super().aget_tuple(config)
 
     async def aput(
@@ -58,7 +58,7 @@ class PrunedPostgresSaver(AsyncPostgresSaver):
         new_versions: "ChannelVersions",
     ) -> "RunnableConfig":
         """Save a checkpoint and drop the thread's former ones."""
-        with _reachable():
+        with reachable(psycopg.Error):
             saved = await super().aput(config, checkpoint, metadata, new_versions)
             versions = checkpoint["channel_versions"]
             kept = {
@@ -80,7 +80,7 @@ class PrunedPostgresSaver(AsyncPostgresSaver):
         task_path: str = "",
     ) -> None:
         """Save a failed run's writes."""
-        with _reachable():
+        with reachable(psycopg.Error):
             await super().aput_writes(config, writes, task_id, task_path)
 
 
@@ -95,19 +95,12 @@ async def postgres_memory(url: Secret) -> "AsyncIterator[PrunedPostgresSaver]":
         # The saver waits for its own lock, so more connections would stand idle.
         min_size=1,
         max_size=2,
-        kwargs={
-            "autocommit": True,
-            "row_factory": dict_row,
-            # A pooler in front of the database loses prepared statements.
-            "prepare_threshold": None,
-            "connect_timeout": 5,
-            "tcp_user_timeout": 20_000,
-        },
+        kwargs={**CONNECTION, "autocommit": True, "row_factory": dict_row},
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
     async with pool:
-        with _reachable():
+        with reachable(psycopg.Error):
             saver = PrunedPostgresSaver(pool, serde=serializer())
             await _make_tables(saver, pool)
         yield saver
@@ -129,11 +122,3 @@ async def _lock(connection: psycopg.AsyncConnection[Any]) -> bool:
     answer = await connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,))
     row = await answer.fetchone()
     return bool(row and row["got"])
-
-
-@contextmanager
-def _reachable() -> "Iterator[None]":
-    try:
-        yield
-    except psycopg.Error as error:
-        raise StorageError("the memory of the conversation cannot be reached") from error

@@ -18,6 +18,11 @@ class Bursts:
         self._queries = queries
         self._window = window
 
+    def left(self, connection: Any, contact: str, now: float) -> float | None:
+        """Return the seconds until the contact's first burst is over; None when nothing waits."""
+        waiting = list(self._queries.waiting_messages(connection, contact=contact))
+        return self._first_of(waiting, now)[1] if waiting else None
+
     def seal(self, connection: Any, contact: str, now: float) -> float | None:
         """Seal the contact's first burst if it is over; return the seconds until it is.
 
@@ -26,14 +31,11 @@ class Bursts:
         waiting = list(self._queries.waiting_messages(connection, contact=contact))
         if not waiting:
             return None
-        burst, closes_at = first_burst([row["received_at"] for row in waiting], self._window)
-        first, last = waiting[0], waiting[burst - 1]
-        left = seconds_until(closes_at, last["received_at"], now)
+        burst, left = self._first_of(waiting, now)
         if left == 0.0:
-            self._queries.insert_turn(connection, turn_id=first["id"], contact=contact, now=now)
-            self._queries.take_messages(
-                connection, turn_id=first["id"], contact=contact, last_id=last["id"]
-            )
+            first, last = burst[0]["id"], burst[-1]["id"]
+            self._queries.insert_turn(connection, turn_id=first, contact=contact, now=now)
+            self._queries.take_messages(connection, turn_id=first, contact=contact, last_id=last)
         return left
 
     def may_join(self, connection: Any, turn: Any) -> bool:
@@ -60,6 +62,11 @@ class Bursts:
             due_at = max(due_at, min(self._take(connection, turn, now), limit))
             self._queries.postpone(connection, turn_id=turn["id"], due_at=due_at, now=now)
         return max(0.0, due_at - now)
+
+    def _first_of(self, waiting: Sequence[Any], now: float) -> tuple[Sequence[Any], float]:
+        """Return the rows of the first burst and the seconds until it is over."""
+        count, closes_at = first_burst([row["received_at"] for row in waiting], self._window)
+        return waiting[:count], seconds_until(closes_at, waiting[count - 1]["received_at"], now)
 
     def _has_news(self, connection: Any, turn: Any) -> bool:
         return bool(

@@ -37,10 +37,8 @@ class StoredConversation:
         queries = self._database.queries
         with self._database.read() as connection:
             messages = list(queries.recent_messages(connection, contact=contact, limit=_MOST))
-            turns = list(queries.turns_of_contact(connection, contact=contact, limit=_MOST))
             parts = list(queries.recent_parts(connection, contact=contact, limit=_MOST))
-        by_id = {turn["id"]: turn for turn in turns}
-        bubbles = [_mine(row, by_id.get(row["turn_id"])) for row in messages]
+        bubbles = [_mine(row) for row in messages]
         bubbles += [_shortcut(row) for row in messages if row["answer"] is not None]
         bubbles += [_part(row) for row in parts if row["status"] == "sent"]
         news = [bubble for bubble in bubbles if after == 0 or bubble.version > after - _OVERLAP]
@@ -97,15 +95,15 @@ class SimulatorSender:
         """Nothing is open."""
 
 
-def _mine(row: Any, turn: Any) -> Bubble:
+def _mine(row: Any) -> Bubble:
     status: Literal["stored", "read", "answered"] = "stored"
     at = changed = row["received_at"]
     if row["answer"] is not None:
         status = "answered"
-    elif turn is not None and turn["status"] == "open":
-        status, changed = "read", turn["sealed_at"]
-    elif turn is not None:
-        status, changed = "answered", turn["finished_at"]
+    elif row["status"] == "open":
+        status, changed = "read", row["sealed_at"]
+    elif row["status"] is not None:
+        status, changed = "answered", row["finished_at"]
     message = json.loads(row["message"])
     return Bubble(
         # The page's own id, by which it finds the bubble it has shown already.

@@ -1,12 +1,18 @@
 """Puts a worker together with this installation's channels, and runs it until it leaves."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent.settings import Settings
 from channels.alerts import Alerts
+from channels.clerks import Clerks
 from channels.conversation import SimulatorSender
-from channels.lane import Mind
+from channels.delivery import Store
+from channels.dispatch import STOP_SECONDS
+from channels.errands import Errands
+from channels.lane import CANCEL_SECONDS, Lane, Mind
 from channels.ledger import Ledger
 from channels.outbox import Outbox
 from channels.sender import Sender
@@ -17,11 +23,25 @@ from channels.worker import Stoppable, run_until_stopped
 if TYPE_CHECKING:
     from twilio.rest import Client
 
+#: How a stop spends its time before the web process kills: running turns may finish, those that
+#: do not are cancelled, then alerts leave, then connections close.
+ERRAND_SECONDS = 2.0
+CLOSING_SECONDS = 2.0
+TURN_SECONDS = STOP_SECONDS - CANCEL_SECONDS - ERRAND_SECONDS - CLOSING_SECONDS
+
 
 class Hire(Protocol):
     """Makes a worker out of what both kinds of it need."""
 
-    def __call__(self, **parts: object) -> Stoppable:
+    def __call__(
+        self,
+        *,
+        turns: Turns,
+        store: Store,
+        new_lane: Callable[[str], Lane],
+        idle_seconds: float,
+        stop_seconds: float,
+    ) -> Stoppable:
         """Return the worker, which has not begun."""
         ...
 
@@ -41,18 +61,32 @@ async def serve_contacts(
         "simulator": SimulatorSender(),
         "whatsapp": WhatsAppSender(settings.twilio.whatsapp_from, twilio),
     }
-    worker = hire(
-        turns=Turns(ledger, settings.burst_seconds),
+    turns = Turns(ledger, settings.burst_seconds)
+    clerks, errands, alerts = Clerks(ledger), Errands(), Alerts(settings.alert_url)
+    new_lane = partial(
+        Lane,
+        turns=turns,
         outbox=Outbox(ledger),
         mind=mind,
         senders=senders,
-        alert=Alerts(settings.alert_url).send,
+        store=clerks,
+        errands=errands,
+        alert=lambda action, subject: errands.start(alerts.send(action, subject)),
         turn_seconds=settings.turn_seconds,
+        places=asyncio.Semaphore(settings.concurrency),
+    )
+    worker = hire(
+        turns=turns,
+        store=clerks,
+        new_lane=new_lane,
         idle_seconds=settings.idle_seconds,
-        concurrency=settings.concurrency,
+        stop_seconds=TURN_SECONDS,
     )
     try:
         await run_until_stopped(worker)
     finally:
+        await errands.finish(ERRAND_SECONDS)
+        clerks.close()
+        await alerts.close()
         for sender in senders.values():
             await sender.close()

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,11 +23,15 @@ T = TypeVar("T")
 class Database:
     """Opened at first use; threads of one process take turns on its only connection."""
 
+    #: Those that wait for the connection share the next commit.
+    most_at_once = 16
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._commits = GroupCommit(self)
         self._turnstile = Turnstile(path)
+        self._batch: _Batch | None = None
 
     @cached_property
     def queries(self) -> Any:
@@ -41,12 +45,13 @@ class Database:
         Raises `StorageError` when the database stays locked or cannot be written.
         """
         with self._turn() as connection:
-            if connection.in_transaction:
-                with savepoint(connection):
-                    yield connection
-            else:
+            if self._batch is None:
                 with self._turnstile.passed(), transaction(connection):
                     yield connection
+                return
+            self._batch.begin(connection, self._turnstile)
+            with savepoint(connection):
+                yield connection
 
     def share(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return what `work` gives once it is stored; works that wait share one commit."""
@@ -58,11 +63,13 @@ class Database:
 
         Raises `StorageError` when none of it was stored.
         """
-        with self._turn() as connection, self._turnstile.passed(), transaction(connection):
-            yield
-            if not connection.in_transaction:
-                # SQLite gives a whole transaction up by itself when, say, the disk is full.
-                raise sqlite3.OperationalError("the transaction was rolled back")
+        with self._turn() as connection, _Batch() as batch:
+            self._batch = batch
+            try:
+                yield
+                batch.check(connection)
+            finally:
+                self._batch = None
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -91,7 +98,7 @@ class Database:
         with self._lock:
             try:
                 yield self._connection
-            except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            except sqlite3.DatabaseError as error:
                 raise StorageError(f"the database {self._path.name} refused: {error}") from error
 
     @cached_property
@@ -101,6 +108,26 @@ class Database:
         # Rows by name; aiosql's single values want a plain dictionary, not `sqlite3.Row`.
         connection.row_factory = _row
         return connection
+
+
+class _Batch(ExitStack):
+    """A transaction of several works that begins with the first that writes: looks need no lock."""
+
+    _begun = False
+
+    def begin(self, connection: sqlite3.Connection, turnstile: Turnstile) -> None:
+        """Take the write lock, once, until the batch ends."""
+        if self._begun:
+            self.check(connection)
+            return
+        self.enter_context(turnstile.passed())
+        self.enter_context(transaction(connection))
+        self._begun = True
+
+    def check(self, connection: sqlite3.Connection) -> None:
+        """Refuse to go on without what SQLite gave up by itself, when, say, the disk is full."""
+        if self._begun and not connection.in_transaction:
+            raise sqlite3.OperationalError("the transaction was rolled back")
 
 
 def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> dict[str, Any]:

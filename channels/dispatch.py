@@ -19,7 +19,7 @@ from channels.doorbell import ring, socket_path, stop_worker, wait_for_leaving
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 30.0
 #: One that lived so long was well: the next pause is the first again.
 _WELL_SECONDS = 5.0
-#: How long a stop waits for the worker to finish what it has begun.
+#: How long a stop waits for the worker, which divides the time up in `crew`.
 STOP_SECONDS = 25.0
 
 _log = logging.getLogger(__name__)

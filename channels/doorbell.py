@@ -135,6 +135,11 @@ class Doorbell:
             self._lock = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether somebody who rings is heard."""
+        return self._socket is not None
+
+    @property
     def socket(self) -> socket.socket:
         """The listening socket; only while it is open."""
         if self._socket is None:

@@ -1,14 +1,15 @@
 """Runs transactions; those that wait at the same time share one commit."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-#: More would keep the database from the other process for too long.
-_MOST = 32
+#: Longer would keep the database from the other process for too long.
+_HOLD_SECONDS = 0.004
 
 T = TypeVar("T")
 
@@ -39,28 +40,30 @@ class GroupCommit:
         self._waiting.append((lambda: work(*arguments), done))
         with self._lock:
             while not done.done():
-                self._run([self._waiting.popleft() for _ in range(self._batch())])
+                self._run()
         return done.result()
 
-    def _batch(self) -> int:
-        return min(len(self._waiting), _MOST)
-
-    def _run(self, jobs: list[tuple[Callable[[], Any], Future[Any]]]) -> None:
-        if len(jobs) == 1:
-            _settle(jobs[0][1], jobs[0][0])
+    def _run(self) -> None:
+        if len(self._waiting) == 1:
+            # Alone it is a transaction of its own, or only reads and needs none.
+            work, done = self._waiting.popleft()
+            _settle(done, work)
             return
-        outcomes: list[Future[Any]] = []
+        told: list[tuple[Future[Any], Future[Any]]] = []
         try:
             with self._database.together():
-                for work, _ in jobs:
-                    outcomes.append(Future())
-                    _settle(outcomes[-1], work)
+                end = time.monotonic() + _HOLD_SECONDS
+                while self._waiting and (not told or time.monotonic() < end):
+                    work, done = self._waiting.popleft()
+                    told.append((done, Future()))
+                    _settle(told[-1][1], work)
         except Exception as error:  # noqa: BLE001 - handed to everybody whose work it undid
-            for _, done in jobs:
+            # Before anything was taken it is the first who has to hear of it.
+            for done in [done for done, _ in told] or [self._waiting.popleft()[1]]:
                 done.set_exception(error)
             return
         # Told only now: before the commit nothing of it was sure.
-        for (_, done), outcome in zip(jobs, outcomes, strict=True):
+        for done, outcome in told:
             _settle(done, outcome.result)
 
 

@@ -108,7 +108,6 @@ def _to_json(message: IncomingMessage) -> str:
             "media": [
                 {"url": each.url, "content_type": each.content_type} for each in message.media
             ],
-            "profile_name": message.profile_name,
         },
         ensure_ascii=False,
     )

@@ -21,7 +21,7 @@ MAX_ATTEMPTS = 8
 #: The mind keeps its deadline by itself; this much later the lane takes the turn from it.
 _GRACE_SECONDS = 1.0
 #: How long a cancelled mind may take to put its things away.
-_CANCEL_SECONDS = 5.0
+CANCEL_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -233,7 +233,7 @@ async def _cancel(thinking: "asyncio.Future[Reply]", turn: Turn) -> None:
     if thinking.done():
         return
     thinking.cancel()
-    await asyncio.wait((thinking,), timeout=_CANCEL_SECONDS)
+    await asyncio.wait((thinking,), timeout=CANCEL_SECONDS)
     if not thinking.done():
         _log.error("mind does not stop", extra={"action": "mind_stuck", "turn_id": turn.id})
     elif not thinking.cancelled():

@@ -15,6 +15,11 @@ class Ledger(Protocol):
         """The named queries of `channels/sql`, each taking the connection first."""
         ...
 
+    @property
+    def most_at_once(self) -> int:
+        """How many threads may ask it at once; more would only be in each other's way."""
+        ...
+
     def write(self, contact: str | None = None) -> AbstractContextManager[Any]:
         """Give a transaction: all of the block is stored, or nothing.
 

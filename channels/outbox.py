@@ -4,13 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from channels.due import seconds_until
+from channels.due import HELD_SECONDS, seconds_until
 from channels.ledger import Ledger
 
 #: A lost answer is looked up only when the channel had the time to list the message.
 LOOK_UP_SECONDS = 3.0
-#: WhatsApp takes free words for a day after the contact's last message, and old news help nobody.
-HELD_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

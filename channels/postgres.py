@@ -16,27 +16,22 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from agent.errors import SettingsError, StorageError
+from agent.postgres import CONNECTION
 from agent.settings import Secret
 from channels.postgres_schema import bring_up_to_date
 from channels.queue import defer
 
 T = TypeVar("T")
 _SQL = Path(__file__).parent / "sql"
-#: How many connections one process uses at once, and how long it waits for a free one.
-CONNECTIONS = 4
+#: How long a thread waits for a free connection.
 _WAIT_SECONDS = 5.0
-#: What a connection asks for. A pooler in front of the database loses prepared statements; a
-#: machine that vanished is noticed by what was sent to it and never acknowledged.
-_OPTIONS: dict[str, Any] = {
-    "prepare_threshold": None,
-    "connect_timeout": 5,
-    "tcp_user_timeout": 20_000,
-    "application_name": "clone",
-}
 
 
 class PostgresDatabase:
     """Connects at first use; each thread has a connection of its own for a block."""
+
+    #: As many connections one process keeps at most.
+    most_at_once = 4
 
     def __init__(self, url: Secret) -> None:
         """Raises `SettingsError` for an address that cannot be read."""
@@ -131,14 +126,14 @@ class PostgresDatabase:
 
     @cached_property
     def _pool(self) -> ConnectionPool[psycopg.Connection[Any]]:
-        options = {**_OPTIONS, "row_factory": dict_row}
+        options = {**CONNECTION, "row_factory": dict_row}
         with psycopg.connect(self.url.reveal(), autocommit=True, **options) as connection:
             bring_up_to_date(connection)
         return ConnectionPool(
             self.url.reveal(),
             kwargs=options,
             min_size=0,
-            max_size=CONNECTIONS,
+            max_size=self.most_at_once,
             timeout=_WAIT_SECONDS,
             open=True,
         )

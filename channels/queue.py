@@ -8,6 +8,7 @@ from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
 from agent.errors import StorageError
+from agent.postgres import CONNECTION
 from agent.settings import Secret
 
 #: The only task there is; its only argument is the contact's hash.
@@ -45,6 +46,6 @@ def open_queue(url: Secret) -> App:
     """Return the queue as a worker needs it, still to be opened; its tasks are the worker's."""
     return App(
         connector=PsycopgConnector(
-            conninfo=url.reveal(), min_size=1, max_size=4, kwargs={"prepare_threshold": None}
+            conninfo=url.reveal(), min_size=1, max_size=4, kwargs=dict(CONNECTION)
         )
     )

@@ -3,26 +3,20 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 import psycopg
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 
 from agent.errors import StorageError
+from channels.delivery import Store
 from channels.doorbell import Doorbell
-from channels.errands import Errands
-from channels.lane import Lane, Mind
-from channels.outbox import Outbox
-from channels.postgres import CONNECTIONS, PostgresDatabase
+from channels.lane import Lane
+from channels.postgres import PostgresDatabase
 from channels.queue import NEWS, SERVE_CONTACT, open_queue
-from channels.sender import Sender
 from channels.turns import Turns
 
-#: How long a stop lets running turns finish; below what `clone serve` waits for the worker.
-STOP_SECONDS = 20.0
 #: A job that becomes free while its contact's last one ends is found by looking. The wait hides
 #: in the burst window, which runs from the message and not from the look.
 _LOOK_SECONDS = 1.0
@@ -31,10 +25,7 @@ _HEARTBEAT_SECONDS, _DEAD_SECONDS = 5.0, 20.0
 _SWEEP_SECONDS = 5.0
 #: How long a lost database is left alone before the next try.
 _LOST_SECONDS = 2.0
-#: How long a worker that leaves waits for a last alert.
-_ERRAND_SECONDS = 2.0
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -46,52 +37,46 @@ class QueueWorker:
         *,
         database: PostgresDatabase,
         turns: Turns,
-        outbox: Outbox,
-        mind: Mind,
-        senders: Mapping[str, Sender],
-        alert: Callable[[str, str], Coroutine[Any, Any, None]],
-        turn_seconds: float,
+        store: Store,
+        new_lane: Callable[[str], Lane],
         idle_seconds: float,
+        stop_seconds: float,
         concurrency: int,
         doorbell: Doorbell | None = None,
     ) -> None:
-        """With a `doorbell` the worker leaves when idle; without, it stays until stopped."""
+        """With a `doorbell` the worker leaves when idle; without, it stays until stopped.
+
+        `stop_seconds` is how long a stop lets running turns finish.
+        """
         self._queue = open_queue(database.url)
         self._database = database
         self._turns = turns
-        self._outbox = outbox
-        self._mind = mind
-        self._senders = senders
-        self._alert = alert
-        self._turn_seconds = turn_seconds
+        self._store = store
+        self._new_lane = new_lane
         self._idle_seconds = idle_seconds
+        self._stop_seconds = stop_seconds
         self._concurrency = concurrency
         self._doorbell = doorbell
-        self._errands = Errands()
-        self._places = asyncio.Semaphore(concurrency)
         self._lanes: dict[str, Lane] = {}
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
         self._queue.task(name=SERVE_CONTACT)(self._serve_contact)
 
     async def run(self) -> None:
         """Work until `stop`, or until idle where a doorbell can call another worker."""
-        try:
-            while not self._stopping.is_set():
-                try:
-                    await self._work()
-                except* (ConnectorException, StorageError, psycopg.OperationalError):
-                    _log.exception("database lost", extra={"action": "database_lost"})
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), _LOST_SECONDS)
-        finally:
-            await self._errands.finish(_ERRAND_SECONDS)
-            self._threads.shutdown()
+        while not self._stopping.is_set():
+            try:
+                await self._work()
+            except* (ConnectorException, StorageError, psycopg.OperationalError):
+                _log.exception("database lost", extra={"action": "database_lost"})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _LOST_SECONDS)
 
     def stop(self) -> None:
         """Take no new turn; those at hand may finish."""
         self._stopping.set()
+        # At once: a closed socket is how whoever asked for the stop knows that it was heard.
+        self._close_bell()
         for lane in self._lanes.values():
             lane.stop()
 
@@ -108,7 +93,7 @@ class QueueWorker:
                     fetch_job_polling_interval=_LOOK_SECONDS,
                     update_heartbeat_interval=_HEARTBEAT_SECONDS,
                     stalled_worker_timeout=_DEAD_SECONDS,
-                    shutdown_graceful_timeout=STOP_SECONDS,
+                    shutdown_graceful_timeout=self._stop_seconds,
                 )
             )
             beside.append(tasks.create_task(self._stop_when_idle()))
@@ -126,18 +111,7 @@ class QueueWorker:
             # Others took this process for dead and made a second job; the lane still runs.
             self._lanes[contact].ring()
             return
-        lane = self._lanes[contact] = Lane(
-            contact,
-            turns=self._turns,
-            outbox=self._outbox,
-            mind=self._mind,
-            senders=self._senders,
-            store=self._store,
-            errands=self._errands,
-            alert=self._alarm,
-            turn_seconds=self._turn_seconds,
-            places=self._places,
-        )
+        lane = self._lanes[contact] = self._new_lane(contact)
         if self._stopping.is_set():
             lane.stop()
         self._changed.set()
@@ -199,21 +173,24 @@ class QueueWorker:
         if self._doorbell is None:
             return
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._stopping.is_set():
             loop.add_reader(self._doorbell.socket, self._rung)
             await self._wait_for_idleness()
-            loop.remove_reader(self._doorbell.socket)
-            self._doorbell.close()
+            self._close_bell()
             owed = True
             try:
                 # A message stored before the socket closed rang nobody: look once more.
                 owed = await self._is_owed()
             finally:
-                if owed:
+                if owed and not self._stopping.is_set():
                     self._doorbell.open()
             if not owed:
                 self.stop()
-                return
+
+    def _close_bell(self) -> None:
+        if self._doorbell is not None and self._doorbell.is_open:
+            asyncio.get_running_loop().remove_reader(self._doorbell.socket)
+            self._doorbell.close()
 
     async def _is_owed(self) -> bool:
         try:
@@ -231,14 +208,7 @@ class QueueWorker:
             except TimeoutError:
                 idle = True
 
-    def _alarm(self, action: str, subject: str) -> None:
-        self._errands.start(self._alert(action, subject))
-
     def _rung(self) -> None:
         if self._doorbell is not None and self._doorbell.drain():
             self.stop()
         self._changed.set()
-
-    async def _store(self, work: Callable[..., T], *arguments: Any) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, work, *arguments)

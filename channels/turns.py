@@ -8,12 +8,11 @@ from typing import Any
 
 from agent.messages import Reply, Turn
 from channels.bursts import Bursts
-from channels.due import seconds_until
+from channels.due import HELD_SECONDS, seconds_until
 from channels.inbox import turn_message
 from channels.ledger import Ledger
 
 LATE_SECONDS = 15 * 60
-HELD_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,8 @@ class Turns:
 
     def any_owed(self) -> bool:
         """Tell whether anybody is still owed something."""
-        return bool(self.contacts_with_work())
+        with self._database.read() as connection:
+            return bool(self._queries.any_owed(connection))
 
     def contacts_with_news(self, after: int) -> tuple[list[str], int]:
         """Return the contacts with messages stored after a position, and the newest position.
@@ -77,6 +77,12 @@ class Turns:
 
     def next(self, contact: str) -> Run | Held | Wait | None:
         """Return what to do for the contact now; sealing a turn is part of it."""
+        # Most looks find a burst that is not over yet: they need no lock.
+        with self._database.read() as connection:
+            if self._queries.open_turn(connection, contact=contact) is None:
+                seconds = self._bursts.left(connection, contact, self._clock())
+                if seconds is None or seconds > 0.0:
+                    return None if seconds is None else Wait(seconds=seconds)
         with self._database.write(contact) as connection:
             # Read under the lock: no message that this transaction sees came later.
             now = self._clock()

@@ -80,7 +80,6 @@ def parse(form: MultiDict[str, str]) -> IncomingMessage | None:
         kind=_kind(form, media, text),
         text=text,
         media=media,
-        profile_name=clean(form.get("ProfileName", ""))[:200],
     )
 
 

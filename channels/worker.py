@@ -3,30 +3,18 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 from agent.errors import StorageError
+from channels.delivery import Store
 from channels.doorbell import Doorbell
-from channels.errands import Errands
-from channels.lane import Lane, Mind
-from channels.ledger import Ledger
-from channels.outbox import Outbox
-from channels.sender import Sender
+from channels.lane import Lane
 from channels.turns import Turns
 
-#: How long a stop lets running turns finish, and then alerts and indicators; together with what
-#: follows, below what `clone serve` waits for the worker.
-STOP_SECONDS = 20.0
-_ERRAND_SECONDS = 2.0
 #: What failed in the worker itself is tried again after this pause, doubled up to the limit.
 _FIRST_PAUSE, _LAST_PAUSE = 2.0, 60.0
 
-#: How many transactions may wait for a commit that they share.
-_THREADS = 16
-
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -36,40 +24,28 @@ class Worker:
     def __init__(
         self,
         *,
-        database: Ledger,
         turns: Turns,
-        outbox: Outbox,
-        mind: Mind,
-        senders: Mapping[str, Sender],
+        store: Store,
+        new_lane: Callable[[str], Lane],
         doorbell: Doorbell,
-        alert: Callable[[str, str], Coroutine[Any, Any, None]],
-        turn_seconds: float,
         idle_seconds: float,
-        concurrency: int,
-        stop_seconds: float = STOP_SECONDS,
+        stop_seconds: float,
         first_pause: float = _FIRST_PAUSE,
     ) -> None:
+        """`stop_seconds` is how long a stop lets running turns finish."""
         self._turns = turns
-        self._outbox = outbox
-        self._mind = mind
-        self._senders = senders
+        self._store = store
+        self._new_lane = new_lane
         self._doorbell = doorbell
-        self._alert = alert
-        self._turn_seconds = turn_seconds
         self._idle_seconds = idle_seconds
         self._stop_seconds = stop_seconds
-        self._places = asyncio.Semaphore(concurrency)
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
-        self._errands = Errands()
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._position = 0
         self._look_at_all = True
         self._first_pause = self._pause = first_pause
         self._later: asyncio.TimerHandle | None = None
-        self._database = database
-        # The loop must never wait for a disk; threads that wait together share its pause.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
     async def run(self) -> None:
         """Work until idle for the idle time, or until `stop`; then let the socket go."""
@@ -137,7 +113,7 @@ class Worker:
 
     async def _has_work(self) -> bool:
         try:
-            return bool(await self._store(self._turns.contacts_with_work))
+            return await self._store(self._turns.any_owed)
         except StorageError as error:
             self._look_later(error)
             return True
@@ -148,18 +124,7 @@ class Worker:
         if contact in self._lanes and not self._lanes[contact][1].done():
             self._lanes[contact][0].ring()
             return
-        lane = Lane(
-            contact,
-            turns=self._turns,
-            outbox=self._outbox,
-            mind=self._mind,
-            senders=self._senders,
-            store=self._store,
-            errands=self._errands,
-            alert=self._tell_operator,
-            turn_seconds=self._turn_seconds,
-            places=self._places,
-        )
+        lane = self._new_lane(contact)
         task = asyncio.create_task(lane.work())
         self._lanes[contact] = (lane, task)
         task.add_done_callback(lambda done: self._left(contact, done))
@@ -195,9 +160,6 @@ class Worker:
         self._look_at_all = True
         self._changed.set()
 
-    def _tell_operator(self, action: str, subject: str) -> None:
-        self._errands.start(self._alert(action, subject))
-
     async def _end(self) -> None:
         if self._later is not None:
             self._later.cancel()
@@ -208,12 +170,6 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        await self._errands.finish(_ERRAND_SECONDS)
-        self._threads.shutdown()
-
-    async def _store(self, work: Callable[..., T], *arguments: Any) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._database.share, work, *arguments)
 
 
 def _reason(error: BaseException) -> str:

@@ -23,14 +23,21 @@ def work(app: "Application", ready_fd: int | None) -> None:
     it stays until it is stopped, and any number of them work side by side, on any machines.
     """
     app.log_to(logging.INFO)
-    stay = ready_fd is None and bool(app.settings.database_url)
+    if ready_fd is None and app.settings.database_url:
+        # Without the doorbell: a web process of this folder has a worker of its own to stop.
+        _run(app, stay=True)
+        return
     with app.doorbell as doorbell:
         # Claimed before the heavy imports: from here on nobody starts another worker.
         claimed = doorbell.claim()
         if ready_fd is not None:
             os.close(ready_fd)
-        if not claimed and not stay:
+        if claimed:
+            _run(app, stay=False)
+        else:
             click.echo("A worker serves this data folder already.")
-            return
-        asyncio.run(app.work(stay=stay))
-        _log.info("worker leaves", extra={"action": "worker_left"})
+
+
+def _run(app: "Application", *, stay: bool) -> None:
+    asyncio.run(app.work(stay=stay))
+    _log.info("worker leaves", extra={"action": "worker_left"})

@@ -36,5 +36,7 @@ WHERE contact = :contact AND turn_id IS NULL
   AND position <= (SELECT position FROM inbox WHERE id = :last_id);
 
 -- name: recent_messages
-SELECT position, id, message, received_at, answer, turn_id FROM inbox
-WHERE contact = :contact ORDER BY position DESC LIMIT :limit;
+-- The contact's latest messages, each with how far its turn is.
+SELECT inbox.id, message, received_at, answer, turn_id, status, sealed_at, finished_at
+FROM inbox LEFT JOIN turns ON turns.id = inbox.turn_id
+WHERE inbox.contact = :contact ORDER BY position DESC LIMIT :limit;

@@ -3,6 +3,12 @@ SELECT contact FROM inbox WHERE turn_id IS NULL AND answer IS NULL
 UNION SELECT contact FROM turns WHERE status = 'open'
 UNION SELECT contact FROM outbox WHERE status IN ('pending', 'sending');
 
+-- name: any_owed$
+-- Whether `contacts_with_work` would find anybody.
+SELECT EXISTS (SELECT 1 FROM inbox WHERE turn_id IS NULL AND answer IS NULL)
+    OR EXISTS (SELECT 1 FROM turns WHERE status = 'open')
+    OR EXISTS (SELECT 1 FROM outbox WHERE status IN ('pending', 'sending'));
+
 -- name: contacts_with_news
 SELECT contact, MAX(position) AS position FROM inbox
 WHERE position > :after AND turn_id IS NULL AND answer IS NULL GROUP BY contact;
@@ -45,7 +51,3 @@ WHERE id = :turn_id AND status = 'open';
 -- name: turn_trace^
 SELECT status, route, sources, model, seconds, usage, error FROM turns
 WHERE id = :turn_id AND contact = :contact;
-
--- name: turns_of_contact
-SELECT id, status, sealed_at, finished_at FROM turns WHERE contact = :contact
-ORDER BY sealed_at DESC LIMIT :limit;

@@ -27,7 +27,7 @@ class Operator(StandIn):
         return f"{self.url}/alerts"
 
     @property
-    def alerts(self) -> list[dict[str, str]]:
+    def alerts(self) -> list[dict[str, object]]:
         """Everything told so far."""
         return [request.json() for request in self.requests("alert")]
 
@@ -73,7 +73,8 @@ def test_a_refused_key_is_an_apology_and_an_alert(
     assert [message.body for message in twilio.sent] == [APOLOGY]
     assert len(openai.chats) == 1
     ((turn_id, status, error),) = house.rows("SELECT id, status, error FROM turns")
-    assert (status, operator.alerts) == ("failed", [{"action": "turn_failed", "id": turn_id}])
+    alert = {"action": "turn_failed", "id": turn_id, "count": 0}
+    assert (status, operator.alerts) == ("failed", [alert])
     assert "401" in error
     assert f"turn_id={turn_id}" in house.console.wait_for("action=turn_failed")
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from agent.settings import Secret
+from channels.postgres import PostgresDatabase
 from tests.e2e.conftest import MakeHouse
 from tests.e2e.house import ROOT, House, eventually, twilio_settings
 from tests.postgres import PostgresServer, running_postgres
@@ -29,12 +31,12 @@ def house(make_house: MakeHouse, postgres: PostgresServer, twilio: TwilioStandIn
     return make_house(**twilio_settings(twilio), DATABASE_URL=address)
 
 
-def work(house: House) -> subprocess.Popen[bytes]:
-    """Start a worker as on another machine: of a data folder of its own."""
+def work(house: House, elsewhere: str = "") -> subprocess.Popen[bytes]:
+    """Start a worker by hand, in the house's data folder or as on another machine."""
     return subprocess.Popen(
         [sys.executable, str(ROOT / "app.py"), "work"],
         cwd=ROOT,
-        env=house.settings | {"CLONE_DATA": f"{house.data}-elsewhere"},
+        env=house.settings | {"CLONE_DATA": f"{house.data}{elsewhere}"},
         stdin=subprocess.DEVNULL,
     )
 
@@ -85,7 +87,7 @@ def test_a_worker_elsewhere_takes_the_work(house: House, twilio: TwilioStandIn) 
     twilio.wait_for(lambda: len(twilio.sent) == 1, timeout=20)
     house.stop()
     eventually(lambda: not house.workers())
-    elsewhere = work(house)
+    elsewhere = work(house, elsewhere="-elsewhere")
     try:
         eventually(lambda: rows(house, "SELECT 1 FROM procrastinate_workers"))
         # Stored by a web process whose machine had no time to start a worker.
@@ -100,3 +102,29 @@ def test_a_worker_elsewhere_takes_the_work(house: House, twilio: TwilioStandIn) 
     finally:
         elsewhere.kill()
         elsewhere.wait()
+
+
+def test_a_worker_by_hand_does_not_hold_the_web_process_up(
+    house: House, twilio: TwilioStandIn
+) -> None:
+    """`clone work` beside `clone serve` shares its folder, and outlives its stop unnoticed."""
+    database = PostgresDatabase(Secret(house.settings["DATABASE_URL"]))
+    database.migrate()
+    database.close()
+    by_hand = work(house)
+    try:
+        eventually(lambda: rows(house, "SELECT 1 FROM procrastinate_workers"))
+        house.serve()
+        house.whatsapp.says("Bom dia!")
+        twilio.wait_for(lambda: twilio.sent, timeout=20)
+
+        assert house.stop() == 0
+
+        assert house.console.lines("action=worker_left_behind") == []
+        assert house.console.lines("action=worker_killed") == []
+        assert by_hand.poll() is None
+        by_hand.terminate()
+        assert by_hand.wait(25) == 0
+    finally:
+        by_hand.kill()
+        by_hand.wait()

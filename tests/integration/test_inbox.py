@@ -67,7 +67,6 @@ def test_everything_of_a_message_comes_back_in_its_turn(
     message = IncomingMessage(
         channel="whatsapp", message_id="SM1", contact_id="BR.1", address="whatsapp:+55119",
         kind="audio", text="Olá 😀 'x\"; DROP TABLE inbox;--\x00", media=media,
-        profile_name="Ana \u202e",
     )  # fmt: skip
     accepted = inbox.accept(message)
     clock.advance(2)
@@ -305,5 +304,4 @@ def test_the_payload_is_plain_json(inbox: Inbox, database: Database) -> None:
         "kind": "text",
         "text": "olá",
         "media": [],
-        "profile_name": "",
     }

@@ -1,6 +1,8 @@
 """The whole of the reading: a folder of files becomes passages that questions find."""
 
 import asyncio
+import contextlib
+import gc
 import logging
 import shutil
 import sqlite3
@@ -17,6 +19,7 @@ from langchain_core.embeddings import Embeddings
 from agent.adapters.offline_embeddings import OfflineEmbeddings
 from agent.errors import StorageError, TemporaryError
 from agent.tokens import query_words
+from app import Application
 from knowledge.dense import DenseArm
 from knowledge.indexer import Indexer, IndexReport
 from knowledge.ranking import fuse, shares_word
@@ -52,6 +55,31 @@ class CountingEmbeddings(OfflineEmbeddings):
             raise TemporaryError("overloaded")
         self.embedded += texts
         return super().embed_documents(texts)
+
+
+class SlowEmbeddings(CountingEmbeddings):
+    """Embeddings that keep whoever builds an index waiting until they are let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self._asked = threading.Event()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Wait, at most ten seconds, and go on as usual."""
+        self._asked.set()
+        self.go_on.wait(10)
+        return super().embed_documents(texts)
+
+    async def asked(self) -> bool:
+        """Tell whether a build has come to its first vectors; lets other tasks run."""
+        await asyncio.sleep(0)
+        return self._asked.is_set()
+
+    def hold(self) -> None:
+        """Keep the next build waiting, after one that was let go on."""
+        self.go_on.clear()
+        self._asked.clear()
 
 
 class Clock:
@@ -278,6 +306,117 @@ async def test_many_questions_at_once_build_one_index(opened: Open, home: Path) 
     assert (home / "current").read_text().strip() == "1"
 
 
+async def cut_short(retriever: KnowledgeRetriever, questions: int) -> None:
+    """Ask some questions in a row, each taken back by a deadline before it is answered."""
+    for _ in range(questions):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await retriever.find("voo", 1)
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["first index", "damaged index"])
+async def test_a_long_build_starves_nobody(opened: Open, damaged: bool) -> None:
+    """Questions cut by their deadlines share one build and leave the process its threads."""
+    if damaged:
+        # The search finds out: these vectors have other dimensions than those of SlowEmbeddings.
+        await opened().find("voo", 1)
+    embeddings = SlowEmbeddings()
+    retriever = opened(embeddings)
+    await cut_short(retriever, 8)
+
+    try:
+        async with asyncio.timeout(5):
+            await asyncio.get_running_loop().run_in_executor(None, int)
+    finally:
+        embeddings.go_on.set()
+    assert (await retriever.find("relógio", 1))[0].section == "Minha vida › Relógio"
+    assert len(embeddings.embedded) == 3
+
+
+async def test_many_questions_at_once_mend_one_index(opened: Open, home: Path) -> None:
+    """Whoever meets the damage first mends it for all, and all are answered."""
+    await opened().find("voo", 1)
+    embeddings = CountingEmbeddings()
+    retriever = opened(embeddings)
+
+    answers = await asyncio.gather(*(retriever.find("14-bis", 1) for _ in range(20)))
+
+    assert all(found[0].section == "Minha vida › O 14-bis" for found in answers)
+    assert len(embeddings.embedded) == 3
+    assert (home / "current").read_text().strip() == "2"
+
+
+async def test_a_long_refresh_keeps_no_question_waiting(opened: Open, documents: Path) -> None:
+    """While changes are being read the old generation answers, from a thread of its own."""
+    clock, embeddings = Clock(), SlowEmbeddings()
+    embeddings.go_on.set()
+    retriever = opened(embeddings, clock)
+    await retriever.find("voo", 1)
+    embeddings.hold()
+    (documents / "gostos.txt").write_text("Gosto de abacaxi.", encoding="utf-8")
+    clock.now += 31
+    await retriever.find("voo", 1)
+    await eventually(embeddings.asked)
+
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(8):
+                assert await retriever.find("voo", 1)
+    finally:
+        embeddings.go_on.set()
+    assert len(embeddings.embedded) == 3
+
+
+async def test_a_build_that_nobody_waits_for_tells_of_its_failure(
+    opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When every question has gone before the build fails, the log has the reason, and once."""
+    embeddings = SlowEmbeddings()
+    embeddings.failing = True
+    retriever = opened(embeddings, embeddings_id="paid:model")
+    await cut_short(retriever, 1)
+    embeddings.go_on.set()
+
+    async def told() -> bool:
+        await asyncio.sleep(0)
+        return any(getattr(r, "error", "") == "overloaded" for r in caplog.records)
+
+    await eventually(told)
+    await retriever.aclose()
+    gc.collect()
+    assert not [r for r in caplog.records if r.name == "asyncio"]
+
+
+@pytest.mark.parametrize("refreshing", [False, True], ids=["first index", "refresh"])
+async def test_closing_stops_a_build_at_the_next_file(
+    opened: Open, documents: Path, home: Path, refreshing: bool
+) -> None:
+    """A stop waits for the file at hand only, keeps what was there, and can be followed by more."""
+    clock, embeddings = Clock(), SlowEmbeddings()
+    retriever = opened(embeddings, clock)
+    if refreshing:
+        embeddings.go_on.set()
+        await retriever.find("voo", 1)
+        embeddings.hold()
+    # As long as it takes to be embedded before the next file is read.
+    long = "\n\n".join(f"Parágrafo {n} sobre o abacaxi. {'Fruta. ' * 40}" for n in range(300))
+    (documents / "longo.txt").write_text(long, encoding="utf-8")
+    (documents / "ultimo.txt").write_text("Gosto de jabuticaba.", encoding="utf-8")
+    clock.now += 31
+    await cut_short(retriever, 1)
+    await eventually(embeddings.asked)
+
+    async def go_on() -> None:
+        embeddings.go_on.set()
+
+    await asyncio.gather(retriever.aclose(), go_on())
+
+    assert any("Parágrafo" in text for text in embeddings.embedded)
+    assert not any("jabuticaba" in text for text in embeddings.embedded)
+    assert (home / "current").exists() is refreshing
+    assert (await retriever.find("jabuticaba", 1))[0].document == "ultimo.txt"
+
+
 async def test_a_closed_retriever_opens_again(opened: Open) -> None:
     """Closing lets go of the files; the next question finds them again."""
     retriever = opened()
@@ -285,6 +424,25 @@ async def test_a_closed_retriever_opens_again(opened: Open) -> None:
     await retriever.aclose()
 
     assert await retriever.find("voo", 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are seen in /proc")
+async def test_the_application_closes_what_it_read(documents: Path, tmp_path: Path) -> None:
+    """When the clone's life in a process ends, no file of the index is left open."""
+
+    def open_files() -> list[str]:
+        descriptors = Path("/proc/self/fd").iterdir()
+        # The descriptor of the listing itself is gone by the time it is looked at.
+        targets = [str(each.readlink()) for each in descriptors if each.is_symlink()]
+        return [target for target in targets if target.startswith(str(tmp_path))]
+
+    env = {"CLONE_DATA": str(tmp_path / "data"), "CLONE_DOCUMENTS": str(documents)}
+    app = Application(env)
+    async with app.clone(remember=False):
+        assert await app.knowledge.find("voo", 1)
+        assert open_files()
+
+    assert open_files() == []
 
 
 def damage_rows(generation: Path) -> None:

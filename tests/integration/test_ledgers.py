@@ -11,11 +11,13 @@ import pytest
 from agent.keys import Keys
 from agent.messages import IncomingMessage, Reply
 from agent.settings import Secret
+from channels.conversation import StoredConversation
 from channels.database import Database
 from channels.inbox import Inbox
 from channels.ledger import Ledger
 from channels.outbox import Outbox
 from channels.postgres import PostgresDatabase
+from channels.reception import Reception
 from channels.turns import Run, Turns, Wait
 from tests.postgres import PostgresServer, running_postgres
 
@@ -54,6 +56,10 @@ class House:
         step = self.turns.next(contact)
         assert isinstance(step, Run), step
         return step
+
+    def page(self) -> StoredConversation:
+        """Return what the simulator shows."""
+        return StoredConversation(self.ledger, KEYS, Reception(self.inbox, {}, lambda: None))
 
     def rows(self, query: str) -> list[Any]:
         """Read whatever the test wants to see."""
@@ -233,6 +239,70 @@ def test_failures_are_kept_and_apologised_for(house: House) -> None:
     part = house.outbox.next(contact)
     assert part is not None
     assert part.body == "Desculpe"
+
+
+def test_work_is_owed_until_it_has_left(house: House) -> None:
+    """A message, an open turn and an unsent part each keep a worker; nothing else does."""
+    owed = [house.turns.any_owed()]
+    contact = house.say("olá")
+    owed.append(house.turns.any_owed())
+    run = house.run(contact)
+    owed.append(house.turns.any_owed())
+    house.turns.finish(run.turn, Reply(text="Olá"), ["Olá"])
+    owed.append(house.turns.any_owed())
+    part = house.outbox.next(contact)
+    assert part is not None
+    house.outbox.sent(part, "SM1")
+    house.say("ajuda", answer="Pergunte.")
+    owed.append(house.turns.any_owed())
+
+    assert owed == [False, True, True, True, False]
+
+
+def test_the_page_follows_a_message(house: House) -> None:
+    """A message is shown as stored, read and answered, each as news, then the reply below it."""
+    page = house.page()
+    seen = [page.timeline("ana", 0)]
+    contact = house.say("olá")
+    seen.append(page.timeline("ana", 0))
+    run = house.run(contact)
+    seen.append(page.timeline("ana", 0))
+    house.clock.now += 10
+    house.turns.finish(run.turn, Reply(text="Olá"), ["Olá"])
+    part = house.outbox.next(contact)
+    assert part is not None
+    house.outbox.sent(part, "SM1")
+    seen.append(page.timeline("ana", after=seen[-1][0].version))
+
+    shown = [[(bubble.text, bubble.status, bubble.turn_id) for bubble in each] for each in seen]
+    assert shown == [
+        [],
+        [("olá", "stored", "")],
+        [("olá", "read", run.turn.id)],
+        [("olá", "answered", run.turn.id), ("Olá", "sent", run.turn.id)],
+    ]
+    assert [each[0].version for each in seen[1:]] == sorted({each[0].version for each in seen[1:]})
+    assert page.timeline("rui", 0) == []
+
+
+def test_a_poll_of_the_page_reads_one_conversation_only(tmp_path: Path) -> None:
+    """Every query of a poll is led by an index to the rows it wants, and sorts nothing."""
+    house = House(Database(tmp_path / "clone.db"))
+    asked: set[str] = set()
+    with house.ledger.read() as connection:
+        connection.set_trace_callback(asked.add)
+        house.page().timeline("ana", 0)
+        house.page().is_typing("ana")
+        connection.set_trace_callback(None)
+        plans = {
+            query: [step["detail"] for step in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+            for query in asked
+        }
+    house.ledger.close()
+
+    assert len(plans) >= 5
+    steps = {step for plan in plans.values() for step in plan} - {"SCAN CONSTANT ROW"}
+    assert [step for step in steps if "SCAN" in step or "B-TREE" in step] == []
 
 
 def test_a_refused_block_leaves_nothing(house: House) -> None:

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from agent.clone import Clone
-from agent.errors import StorageError, TemporaryError
+from agent.errors import StorageError
 from agent.graph import build_graph
 from agent.memory import PrunedSqliteSaver, serializer, sqlite_memory
 from agent.storage import journal_mode
@@ -178,7 +178,7 @@ async def test_a_database_that_gives_way_is_worth_repeating(path: Path) -> None:
         await answer(mind, turn(QUESTION))
         await saver.conn.execute("PRAGMA query_only=ON")
 
-        with pytest.raises(TemporaryError, match="memory of the conversation"):
+        with pytest.raises(StorageError, match="memory of the conversation"):
             await answer(mind, turn("E quando?"))
 
 

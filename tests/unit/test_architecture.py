@@ -15,8 +15,8 @@ from tests.sources import PACKAGES, ROOT, imported_names, module_name, parse, pr
 GROUND = tuple(
     f"agent.{name}"
     for name in (
-        "messages", "ports", "errors", "settings", "text", "tokens", "storage", "vendors", "logs",
-        "keys", "turnstile",
+        "messages", "ports", "errors", "settings", "text", "tokens", "storage", "postgres",
+        "vendors", "logs", "keys", "turnstile",
     )
 )  # fmt: skip
 

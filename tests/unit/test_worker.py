@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pytest
 from agent.errors import StorageError, TemporaryError
 from agent.keys import Keys
 from agent.settings import Secret
+from channels.clerks import Clerks
 from channels.database import Database
 from channels.doorbell import Doorbell, ring, socket_path, stop_worker
+from channels.errands import Errands
 from channels.inbox import Inbox
+from channels.lane import Lane
 from channels.outbox import Outbox
 from channels.turns import Run, Turns
 from channels.worker import Worker
@@ -40,10 +44,18 @@ class BreakableTurns(Turns):
 
     def contacts_with_work(self) -> list[str]:
         """Refuse, or say who is owed something."""
+        self._look()
+        return super().contacts_with_work()
+
+    def any_owed(self) -> bool:
+        """Refuse, or say whether anybody is."""
+        self._look()
+        return super().any_owed()
+
+    def _look(self) -> None:
         if self.bad_looks:
             self.bad_looks -= 1
             self._refuse()
-        return super().contacts_with_work()
 
     def _refuse(self) -> None:
         self.refused += 1
@@ -64,23 +76,30 @@ class House:
         self.mind = FakeMind()
         self.sender = FakeSender()
         self.doorbell = Doorbell(data)
-        self.alerts: list[str] = []
-        self.alert = self._keep_alert
+        self.errands = Errands()
+        self.clerks = Clerks(self.database)
         self._number = 0
 
     def worker(self, idle: float = 0.05, concurrency: int = 1000, stop: float = 20.0) -> Worker:
         """Return a worker on the claimed doorbell."""
-        return Worker(
-            database=self.database,
+        new_lane = partial(
+            Lane,
             turns=self.turns,
             outbox=Outbox(self.database),
             mind=self.mind,
             senders={"fake": self.sender},
-            doorbell=self.doorbell,
-            alert=self.alert,
+            store=self.clerks,
+            errands=self.errands,
+            alert=lambda action, subject: None,
             turn_seconds=10.0,
+            places=asyncio.Semaphore(concurrency),
+        )
+        return Worker(
+            turns=self.turns,
+            store=self.clerks,
+            new_lane=new_lane,
+            doorbell=self.doorbell,
             idle_seconds=idle,
-            concurrency=concurrency,
             stop_seconds=stop,
             first_pause=0.02,
         )
@@ -96,6 +115,12 @@ class House:
             finally:
                 worker.stop()
                 await task
+                await self.errands.finish(1.0)
+
+    def close(self) -> None:
+        """Let go of the threads and of the database."""
+        self.clerks.close()
+        self.database.close()
 
     def hear(self, text: str, contact: str = "ana", *, silently: bool = False) -> None:
         """Store a message and ring."""
@@ -109,9 +134,6 @@ class House:
         self.turns.bad_looks = 0
         return len(self.turns.contacts_with_work())
 
-    async def _keep_alert(self, action: str, subject: str) -> None:
-        self.alerts.append(action)
-
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
@@ -120,7 +142,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     with house.doorbell as doorbell:
         assert doorbell.claim()
         yield house
-    house.database.close()
+    house.close()
 
 
 async def test_what_waits_is_answered_at_the_start(house: House) -> None:
@@ -231,7 +253,7 @@ async def test_a_message_that_rang_nobody_is_seen_at_the_last_look(tmp_path: Pat
 
         assert house.sender.bodies == ["re: late"]
         assert doorbell.looks == 2
-    house.database.close()
+    house.close()
 
 
 async def test_what_is_due_later_keeps_the_worker(house: House) -> None:
@@ -256,7 +278,7 @@ async def test_an_open_burst_keeps_the_worker(tmp_path: Path) -> None:
             await task
 
     assert house.sender.bodies == ["re: a"]
-    house.database.close()
+    house.close()
 
 
 async def test_a_stop_finishes_the_turn_at_hand_and_begins_no_other(house: House) -> None:
@@ -343,35 +365,6 @@ async def test_a_lane_with_a_bug_does_not_stop_the_others(
     assert "re: b" in house.sender.bodies
     (broken,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert (broken.action, broken.error) == ("lane_broke", "RuntimeError")
-
-
-async def test_alerts_and_indicators_are_waited_for(house: House) -> None:
-    """What a turn started beside its work is finished before the worker ends."""
-    house.mind.answers = [ValueError("x")]
-    house.hear("a", silently=True)
-
-    async with house.working() as (_, task):
-        await task
-
-    assert house.alerts == ["turn_failed"]
-    assert len(house.sender.typed) == 1
-
-
-async def test_a_slow_alert_delays_nobody(house: House) -> None:
-    """The apology leaves while the operator's address still does not answer."""
-    never = asyncio.Event()
-
-    async def alert(action: str, subject: str) -> None:
-        await never.wait()
-
-    house.alert = alert
-    house.mind.answers = [ValueError("x")]
-    house.hear("a", silently=True)
-
-    async with house.working(idle=10.0) as (worker, _):
-        await house.sender.until(lambda: house.sender.bodies == ["sorry"])
-        never.set()
-        worker.stop()
 
 
 async def test_a_turn_that_does_not_end_in_time_is_left_open(house: House) -> None:
