@@ -77,12 +77,13 @@ class Turns:
 
     def next(self, contact: str) -> Run | Held | Wait | None:
         """Return what to do for the contact now; sealing a turn is part of it."""
-        # Most looks find a burst that is not over yet: they need no lock.
+        # Most looks find a burst that is not over yet: they need no lock. That nothing waits is
+        # known under the lock only: a message may be stored that counts on this look to see it.
         with self._database.read() as connection:
             if self._queries.open_turn(connection, contact=contact) is None:
                 seconds = self._bursts.left(connection, contact, self._clock())
-                if seconds is None or seconds > 0.0:
-                    return None if seconds is None else Wait(seconds=seconds)
+                if seconds is not None and seconds > 0.0:
+                    return Wait(seconds=seconds)
         with self._database.write(contact) as connection:
             # Read under the lock: no message that this transaction sees came later.
             now = self._clock()
