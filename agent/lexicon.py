@@ -93,7 +93,8 @@ def word_parts(text: str) -> list[str]:
 def kinds_asked(question: str) -> list[str]:
     """Return the kinds of answer that `question` asks for, e.g. `date`."""
     plain = written_out(question)
-    return [kind for kind, pattern in lexicon().asks.items() if pattern.search(plain)]
+    asks = lexicon().asks.items()
+    return [kind for kind, pattern in asks if kind != "kin" and pattern.search(plain)]
 
 
 def match(wanted: str, found: Iterable[str]) -> float:
@@ -107,8 +108,10 @@ def alike(one: str, other: str) -> float:
     if one == other:
         return 1.0
     concepts = lexicon().concepts
-    if concepts.get(one, frozenset()) & concepts.get(other, frozenset()):
-        return _SYNONYM
+    mine, theirs = concepts.get(one), concepts.get(other)
+    if mine and theirs:
+        # Both are known: "casado" is of a marriage, however much it looks like "casa".
+        return _SYNONYM if mine & theirs else 0.0
     if min(len(one), len(other)) < _SHORTEST_WORD or one.isdigit() or other.isdigit():
         return 0.0
     shared = next(
@@ -116,7 +119,7 @@ def alike(one: str, other: str) -> float:
         min(len(one), len(other)),
     )
     stem = shared / max(len(one), len(other)) if shared >= _SHORTEST_STEM else 0.0
-    mine, theirs = set(word_tokens(one)[1:]), set(word_tokens(other)[1:])
-    grams = 2 * len(mine & theirs) / (len(mine) + len(theirs))
+    ours, others = set(word_tokens(one)[1:]), set(word_tokens(other)[1:])
+    grams = 2 * len(ours & others) / (len(ours) + len(others))
     value = max(stem, grams)
     return value if value >= _ALIKE else 0.0

@@ -225,9 +225,7 @@ class Nodes:
         return {"author": name, "model": name, "usage": counts}
 
     def _search_words(self, state: State) -> str:
-        """Documents are in the person's first language; other words bring their kin with them."""
-        if state["language"] == self._persona.languages[0]:
-            return state["words"]
+        """Words bring their kin with them: "morreu" finds "faleci", "born" finds "nasci"."""
         return " ".join((state["words"], *kindred(state["words"])))
 
     def _history(self, state: State) -> list[AnyMessage]:

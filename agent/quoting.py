@@ -18,6 +18,8 @@ _AROUND = 2
 _HELD, _NOT_HELD, _NAMING, _DATED, _BRIEF, _OWN = 0.25, -0.1, 0.15, 0.1, 0.1, 0.05
 #: Added when the value stands by the words it belongs to; nothing is, so many characters away.
 _CLOSE, _FAR = 0.15, 60
+#: Lost by a sentence about a relative whom the question does not name.
+_OF_KIN = -0.3
 #: Lost for each place further down among the passages.
 _LATER = 0.004
 #: A sentence of so many words is brief.
@@ -31,6 +33,8 @@ _REQUIRED = {"date", "number", *_MEASURES}
 _OPEN = {"reason", "definition", "meaning"}
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d[\w-]*")
+#: "número 4" names one of a series, and counts nothing.
+_LABEL = re.compile(r"\b(?:numeros?|numbers?|n[oº]?\.?) \d[\w-]*(?:(?:,| e| and| y) \d[\w-]*)*")
 _YEAR = re.compile(r"\b(?:1[0-9]{3}|20[0-9]{2})\b")
 _MARKUP = re.compile(r"^\s*(?:[-*+>]|\d+[.)]|#{1,6})\s+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}", re.M)
 _NAME = re.compile(r"(?<![.!?…:]\s)(?<!^)\b[A-ZÀ-Ý][\w'’=-]+")
@@ -65,6 +69,8 @@ class _Question:
     weights: dict[str, float]
     kinds: tuple[str, ...]
     called: frozenset[str]
+    #: Whether kin of the person are asked about.
+    kin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +93,14 @@ def quote(
     wanted = telling_words(question, names) or telling_words(about, names)
     if not wanted or not found:
         return None
+    if "number" in kinds_asked(question) and all(word.isdigit() for word in wanted):
+        return None
     asked = _Question(
         words=frozenset(written_out(question).split()),
         weights={word: _weight(word, found) for word in wanted},
         kinds=_kinds(question),
         called=frozenset(word for name in names for word in words(name)),
+        kin=bool(lexicon().asks["kin"].search(written_out(question))),
     )
     ranked = ((_rank(sentence, asked, found), sentence) for sentence in found)
     answering = [(rank, sentence) for rank, sentence in ranked if rank is not None]
@@ -164,6 +173,8 @@ def _bonus(sentence: _Sentence, asked: _Question) -> float | None:
         bonus += _HELD if held else _NOT_HELD
         if kind in _REQUIRED:
             bonus += _CLOSE * _closeness(kind, news, asked)
+    if not asked.kin and lexicon().holds["kin"].search(folded):
+        bonus += _OF_KIN
     if "name" in asked.kinds and lexicon().holds["naming"].search(folded):
         bonus += _NAMING
     if "date" in asked.kinds and _YEAR.search(news):
@@ -186,7 +197,7 @@ def _holds(kind: str, sentence: _Sentence, news: str, asked: _Question) -> bool:
         return sentence.place == 0
     holds = lexicon().holds
     if kind == "number":
-        news = holds["date"].sub(" ", news)
+        news = _LABEL.sub(" ", holds["date"].sub(" ", news))
     return bool(holds[kind].search(news))
 
 

@@ -57,6 +57,14 @@ def understand(text: str, *, languages: Sequence[str], names: Sequence[str] = ()
     return Understanding(_intent(text, names), _language(text, languages))
 
 
+def asked_in(text: str, *, names: Sequence[str] = ()) -> str:
+    """Return only the clauses of `text` that ask, without the courtesies and tellings around."""
+    called = _called(names)
+    return " ".join(
+        clause.text for clause in clauses(clean(text)) if "question" in _kinds(clause, called)
+    )
+
+
 def _intent(text: str, names: Sequence[str]) -> Intent:
     called = _called(names)
     found = list(clauses(text))

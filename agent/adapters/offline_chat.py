@@ -17,7 +17,7 @@ from pydantic import Field
 from agent.citations import NO_ANSWER
 from agent.quoting import Source, quote
 from agent.recollection import recollect
-from agent.understanding import understand
+from agent.understanding import asked_in, understand
 from prompts.persona import Lines, Persona
 
 OFFLINE = "offline"
@@ -101,7 +101,18 @@ class OfflineChatModel(BaseChatModel):
             for said in reversed(_said(earlier))
             if understand(said, languages=languages, names=self._names).intent == "question"
         )
-        found = quote(request.message, request.sources, about=next(asked, ""), names=self._names)
+        before = next(asked, "")
+        # Whole first, since a statement may name what is asked about; else the questions alone.
+        found = next(
+            filter(
+                None,
+                (
+                    quote(words, request.sources, about=before, names=self._names)
+                    for words in (request.message, asked_in(request.message, names=self._names))
+                ),
+            ),
+            None,
+        )
         return f"{found.text} [[{found.number}]]" if found else NO_ANSWER
 
     def _recalled(self, question: str, earlier: Sequence[BaseMessage], lines: Lines) -> str:
@@ -111,8 +122,13 @@ class OfflineChatModel(BaseChatModel):
     def _has_told(self, earlier: Sequence[BaseMessage]) -> bool:
         """Tell whether a reply still in sight has said that no model is connected."""
         notices = [lines.offline_notice for lines in self.persona.lines.values()]
-        replies = [message.text for message in earlier if isinstance(message, AIMessage)]
-        return any(notice in reply for notice in notices for reply in replies)
+        replies = [message for message in earlier if isinstance(message, AIMessage)]
+        # The window lets the reply that told go; any other of ours was written after it.
+        return any(
+            (reply.response_metadata.get("model_name") == OFFLINE and reply.text != NO_ANSWER)
+            or any(notice in reply.text for notice in notices)
+            for reply in replies
+        )
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ const TEXTS = {
 // Asked of the clone, so in a language the person speaks, whatever the browser's is.
 const QUESTIONS = {
   pt: ["Onde você nasceu?", "Como foi a sua infância?", "Do que você mais se orgulha?"],
-  en: ["Where were you born?", "What was your childhood like?", "What are you most proud of?"],
+  en: ["Where were you born?", "What was your childhood like?", "Where did you live?"],
   es: ["¿Dónde nació usted?", "¿Cómo fue su infancia?", "¿De qué está más orgulloso?"],
 };
 

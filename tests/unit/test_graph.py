@@ -10,6 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.errors import PermanentError
 from agent.graph import build_graph
+from agent.lexicon import kindred
 from agent.options import Options
 from tests.mind import (
     FakeModel,
@@ -32,6 +33,15 @@ ANSWERED = ("receive", "understand", "retrieve", "generate", "guard", "remember"
 ABSTAINED = ("receive", "understand", "retrieve", "generate", "abstain", "remember")
 
 
+def searched(retriever: Any) -> tuple[str, int]:
+    """Return the only search without the kin of its words, and how many passages it wanted."""
+    ((words, limit),) = retriever.asked
+    for length in range(len(words) + 1):
+        if words == " ".join((words[:length], *kindred(words[:length]))):
+            return words[:length], limit
+    raise AssertionError(words)
+
+
 async def test_a_question_is_answered_from_passages() -> None:
     """A question of fact is looked up, answered by the model, and told with its sources."""
     first, second = passage("Nasci em Cabangu.", 1), passage("Gostava de máquinas.", 2)
@@ -47,7 +57,7 @@ async def test_a_question_is_answered_from_passages() -> None:
     assert reply.model == "fake-1"
     assert reply.usage == {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
     assert reply.voice is None
-    assert with_.retriever.asked == [(QUESTION, 4)]
+    assert searched(with_.retriever) == (QUESTION, 4)
 
 
 async def test_a_question_in_another_language_brings_its_kin_to_the_search() -> None:
@@ -222,7 +232,7 @@ async def test_a_voice_note_is_heard() -> None:
     await answer(mind, turn("E quando?"))
 
     assert reply.route == ("receive", "transcribe", *ANSWERED[1:])
-    assert with_.retriever.asked[0] == (QUESTION, 4)
+    assert with_.retriever.asked[0][0].startswith(QUESTION)
     prompt = with_.model.prompts[-1]
     assert [m.content for m in prompt[1:-1]] == [QUESTION, "Nasci no sítio Cabangu."]
 
@@ -242,7 +252,7 @@ async def test_all_recordings_of_a_turn_are_heard_in_order() -> None:
     )
 
     expected = "Eu queria saber\nsó uma coisa:\nonde você nasceu?"
-    assert with_.retriever.asked == [(expected, 4)]
+    assert searched(with_.retriever) == (expected, 4)
 
 
 async def test_a_silent_recording_is_asked_for_again() -> None:
@@ -358,7 +368,7 @@ async def test_messages_of_a_turn_are_answered_together() -> None:
     await answer(mind, turn("Oi Alberto", "onde você", "nasceu?"))
     await answer(mind, turn("E quando?"))
 
-    assert with_.retriever.asked[0][0] == "Oi Alberto\nonde você\nnasceu?"
+    assert with_.retriever.asked[0][0].startswith("Oi Alberto\nonde você\nnasceu?")
     prompt = with_.model.prompts[-1]
     assert [m.content for m in prompt[1:-1]] == [
         "Oi Alberto",
@@ -387,7 +397,7 @@ async def test_a_shortcut_after_the_question_does_not_hide_it() -> None:
 
     await answer(mind, turn(message("q", QUESTION), message("s", "oi", answer="Olá!")))
 
-    assert with_.retriever.asked == [(QUESTION, 4)]
+    assert searched(with_.retriever) == (QUESTION, 4)
 
 
 @pytest.mark.parametrize("limit", [1, 3])
@@ -398,7 +408,7 @@ async def test_a_run_may_choose_how_many_passages(limit: int) -> None:
 
     await graph.ainvoke({"messages": [HumanMessage(QUESTION)]}, context={"passages": limit})
 
-    assert with_.retriever.asked == [(QUESTION, limit)]
+    assert searched(with_.retriever) == (QUESTION, limit)
 
 
 def drawing(*, track_scratch: bool) -> str:

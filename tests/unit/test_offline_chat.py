@@ -134,9 +134,24 @@ def test_an_abstention_carries_no_notice_and_does_not_use_it_up() -> None:
     assert ask("qual o seu signo?", BIRTH, history=()) == "[[?]]"
     history: list[AnyMessage] = [
         HumanMessage("qual o seu signo?"),
-        AIMessage("Não sei.", response_metadata={"model_name": "offline"}),
+        AIMessage("Não sei.", response_metadata={"model_name": ""}),
     ]
     assert ask("quando você nasceu?", BIRTH, history=history).startswith(NOTICE)
+
+
+def test_the_notice_is_not_said_again_when_its_reply_has_left_the_window() -> None:
+    """Any reply of this model in sight was written after the one that told."""
+    history: list[AnyMessage] = [
+        HumanMessage("oi, tudo bem?"),
+        AIMessage("Tudo ótimo!", response_metadata={"model_name": "offline"}),
+    ]
+    assert not ask("quando você nasceu?", BIRTH, history=history).startswith(NOTICE)
+
+
+def test_a_question_beside_a_statement_is_answered() -> None:
+    """What a contact tells of themselves does not stand in the way of what they ask."""
+    answer = ask("me chamo Rita. Quando você nasceu?", BIRTH, history=())
+    assert answer.endswith("[[1]]")
 
 
 def test_conversation_gets_a_line_of_its_kind_and_language() -> None:
