@@ -105,13 +105,12 @@ def check_databases(
         connection = inspect(path)
         try:
             problem = queries.integrity(connection)
-            journal = queries.journal(connection)
         except sqlite3.DatabaseError as error:
-            problem, journal = str(error), ""
+            problem = str(error)
         finally:
             connection.close()
         if problem == "ok":
-            told = f"{path.name} is whole (SQLite {sqlite3.sqlite_version}, journal {journal})."
+            told = f"{path.name} is whole (SQLite {sqlite3.sqlite_version})."
             yield fine("database", told)
         else:
             told = f"{path.name} is damaged: {problem}."

@@ -14,8 +14,5 @@ SELECT COUNT(*) AS messages, MIN(received_at) AS oldest
 FROM inbox LEFT JOIN turns ON turns.id = inbox.turn_id
 WHERE inbox.answer IS NULL AND (inbox.turn_id IS NULL OR turns.status = 'open');
 
--- name: journal$
-PRAGMA journal_mode;
-
 -- name: integrity$
 PRAGMA quick_check(1);

@@ -246,7 +246,7 @@ class TestData:
         assert "whatsapp" in found
 
     def test_a_whole_database_is_told_with_its_library(self, terminal: Terminal) -> None:
-        """The version of SQLite and the journal stand beside the result."""
+        """The version of SQLite stands beside the result."""
         terminal.run("migrate")
 
         assert "SQLite 3." in terminal.findings()["database"][0]["told"]
