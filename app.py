@@ -1,5 +1,6 @@
 """The only composition root: the web application, Studio's graph and the `clone` command."""
 
+import gc
 import logging
 import os
 import sys
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from agent.graph import Graph
     from agent.services import Services
     from channels.crew import Hire
-    from channels.database import Database
     from channels.dispatch import Dispatcher
     from channels.doorbell import Doorbell
     from channels.ledger import Ledger
@@ -71,17 +71,12 @@ class Application:
             return Keys(self.shared_database.secret())
         return Keys(installation_secret(self.settings.secret, self.settings.data))
 
-    @property
+    @cached_property
     def database(self) -> "Ledger":
         """Inbox, turns and outbox."""
-        return self.shared_database or self.local_database
-
-    @cached_property
-    def local_database(self) -> "Database":
-        """The database of this machine, in the data folder."""
         from channels.database import Database
 
-        return Database(self.settings.data / "clone.db")
+        return self.shared_database or Database(self.settings.data / "clone.db")
 
     @cached_property
     def shared_database(self) -> "PostgresDatabase | None":
@@ -197,6 +192,8 @@ class Application:
 
     async def work(self, *, stay: bool = False) -> None:
         """Run the worker until stopped or, with the doorbell claimed and no `stay`, idle."""
+        # What is loaded now stays for good: the collector need not look at it, now or ever.
+        gc.disable()
         from channels.crew import serve_contacts
 
         if self.shared_database:
@@ -213,6 +210,8 @@ class Application:
 
             hire = partial(Worker, doorbell=self.doorbell)
         async with self.clone() as clone:
+            gc.freeze()
+            gc.enable()
             await serve_contacts(hire, self.settings, self.database, clone, self._twilio_client)
 
     def _twilio_client(self) -> "Client":
