@@ -1,7 +1,10 @@
 """`clone serve`: the web process on waitress, with the simulator for this machine."""
 
 import logging
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,20 +37,45 @@ def serve(app: "Application") -> None:
     app.log_to(logging.INFO)
     settings = app.settings
     web = app.web(simulator=is_local(settings))
-    server = _listen(web, settings)
-    signal.signal(signal.SIGTERM, _leave)
-    click.echo(f"The clone of {app.persona.name} runs on {_address(server, settings.host)}")
-    if settings.persona == SAMPLE / "persona.toml":
-        click.echo("This is the sample clone; `clone init` makes it yours.")
+    sockets: dict[int, Any] = {}
+    server = _listen(web, settings, sockets)
     try:
-        server.run()
+        # From here on a worker is ours to stop: whoever reads the address may stop us at once.
+        with _leaving_when_told(sockets):
+            click.echo(f"The clone of {app.persona.name} runs on {_address(server, settings.host)}")
+            if settings.persona == SAMPLE / "persona.toml":
+                click.echo("This is the sample clone; `clone init` makes it yours.")
+            server.run()
     finally:
         server.close()
         web.extensions["clone"].stop()
 
 
-def _listen(web: "Flask", settings: "Settings") -> Any:
-    """Return waitress's server, bound to its port; raises `Failure` where it cannot be."""
+@contextmanager
+def _leaving_when_told(sockets: dict[int, Any]) -> Iterator[None]:
+    """Leave waitress's loop at SIGTERM as at Ctrl-C, at once, even when it just fell asleep.
+
+    A signal between the loop's last look and its sleep, or one that another thread takes, wakes
+    nobody by itself (https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
+    """
+    from waitress.trigger import trigger
+
+    alarm = trigger(sockets)
+    os.set_blocking(alarm.trigger, False)
+    signal.set_wakeup_fd(alarm.trigger)
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
+        alarm.close()
+
+
+def _listen(web: "Flask", settings: "Settings", sockets: dict[int, Any]) -> Any:
+    """Return waitress's server, bound to its port; raises `Failure` where it cannot be.
+
+    `sockets` is what its loop looks at.
+    """
     from waitress.server import create_server
 
     try:
@@ -55,6 +83,7 @@ def _listen(web: "Flask", settings: "Settings") -> Any:
         # them over, and the long loop time-out leaves an idle process asleep.
         return create_server(
             web,
+            map=sockets,
             host=settings.host,
             port=settings.port,
             threads=8,
@@ -83,5 +112,4 @@ def _address(server: Any, host: str) -> str:
 
 
 def _leave(number: int, frame: "FrameType | None") -> None:
-    """Leave waitress's loop as Ctrl-C does."""
     raise SystemExit(0)

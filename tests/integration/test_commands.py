@@ -7,10 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -310,6 +313,32 @@ class TestServe:
 
         assert "clone init" in told[1]
 
+    def test_a_stop_while_it_starts_reaches_the_worker(self, own: Terminal) -> None:
+        """SIGTERM before the address is told ends a worker of an earlier run as well."""
+        own.env |= {"PORT": "0"}
+        app = _StoppedAtStart(own.env)
+        with _sigterm_restored():
+            result = own.run("serve", app=app)
+
+        assert result.exit_code == 0
+        assert "runs on" not in result.stdout
+        assert app.worker_stopped
+
+    def test_a_stop_that_wakes_nobody_is_heard(self, own: Terminal) -> None:
+        """SIGTERM taken by another thread ends a server that sleeps, well before its next look."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        own.env |= {"PORT": str(port)}
+        stopper = threading.Thread(target=_stop_from_beside, args=(port,))
+        stopper.start()
+        began = time.monotonic()
+        with _sigterm_restored():
+            result = own.run("serve")
+        stopper.join()
+
+        assert result.exit_code == 0
+        assert time.monotonic() - began < 20, "it left only when its sleep was over"
+
 
 class TestOthers:
     def test_graph_prints_a_diagram(self, own: Terminal) -> None:
@@ -425,6 +454,49 @@ class _Interrupted(Application):
     @asynccontextmanager
     async def clone(self, *, remember: bool = True) -> AsyncIterator[Any]:
         yield _InterruptedClone()
+
+
+@contextmanager
+def _sigterm_restored() -> Iterator[None]:
+    usual = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
+def _stop_from_beside(port: int) -> None:
+    """Send this very thread SIGTERM once the server has answered and sleeps again."""
+    while True:
+        with suppress(OSError):
+            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
+            break
+    status = Path(f"/proc/self/task/{threading.main_thread().native_id}/status")
+    before = ""
+    while before != (before := status.read_text()):
+        time.sleep(0.2)  # the file counts how often the thread was woken
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+
+class _StoppedAtStart(Application):
+    """Gets SIGTERM while the server makes up its first line."""
+
+    built = worker_stopped = False
+
+    def web(self, *, simulator: bool = False) -> Any:
+        web = super().web(simulator=simulator)
+        web.extensions["clone"] = self
+        self.built = True
+        return web
+
+    def stop(self) -> None:
+        self.worker_stopped = True
+
+    @property
+    def persona(self) -> Any:
+        if self.built:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().persona
 
 
 def _row(told: str, kind: str) -> str:
