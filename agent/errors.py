@@ -8,7 +8,10 @@ CloneError
     ├── TemporaryError   worth repeating: overload, timeout, connection
     │   └── InDoubtError the request may have been carried out: look before repeating
     └── PermanentError   never worth repeating: a request the vendor refuses
-        └── AccountError  the key or the quota is refused: every other call would fail too
+        ├── AccountError       the key or the quota is refused: every other call would fail too
+        ├── TooLongError       a message must be cut smaller
+        ├── UnreachableError   this contact cannot be reached on this channel
+        └── WindowClosedError  free words may not be sent to this contact now
 """
 
 
@@ -54,3 +57,15 @@ class PermanentError(VendorError):
 
 class AccountError(PermanentError):
     """The vendor refuses the account, by its key or its quota: every other call would fail too."""
+
+
+class TooLongError(PermanentError):
+    """The message is longer than the channel takes: cut it smaller."""
+
+
+class UnreachableError(PermanentError):
+    """The contact cannot be reached on this channel: invalid, inactive, or blocking us."""
+
+
+class WindowClosedError(PermanentError):
+    """The contact wrote too long ago for free words; they may be sent when they write again."""

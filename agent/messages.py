@@ -32,6 +32,10 @@ class IncomingMessage:
     kind: Kind
     text: str
     media: tuple[Media, ...] = ()
+    #: The channel's id of the message that this one replies to, empty for none.
+    quoted_id: str = ""
+    #: The words of the advertisement that brought the contact here, empty for none.
+    referral: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,10 @@ class TurnMessage:
     answer: str | None = None
     #: The channel's own id of the message, for its typing indicator.
     provider_id: str = ""
+    #: The words of the message that this one replies to, where they are known.
+    quoted: str = ""
+    #: The words of the advertisement that brought the contact here.
+    referral: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,9 @@ class Turn:
     messages: tuple[TurnMessage, ...]
     #: True when the reply comes so late that it must open with a word about it.
     late: bool = False
+    #: Whether the contact has been told that an AI speaks, and that its voice is synthetic.
+    introduced: bool = True
+    voice_introduced: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +109,8 @@ class Reply:
     #: Tokens by kind as the model reported them; empty when no model ran.
     usage: Mapping[str, int] = field(default_factory=dict)
     voice: Audio | None = None
+    #: What this reply told the contact for the first time or again: that an AI speaks, or also
+    #: that its voice is synthetic.
+    disclosed: Literal["", "ai", "voice"] = ""
+    #: Whether the contact asked for the person themselves.
+    hand_over: bool = False

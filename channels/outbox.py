@@ -3,12 +3,26 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from channels.due import HELD_SECONDS, seconds_until
 from channels.ledger import Ledger
 
 #: A lost answer is looked up only when the channel had the time to list the message.
 LOOK_UP_SECONDS = 3.0
+
+
+#: How a part leaves: as words, or as a recording of them.
+Form = Literal["text", "ogg", "mp3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message to be sent: its words, and the name of the file that speaks them."""
+
+    body: str
+    form: Form = "text"
+    media: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +35,8 @@ class Part:
     channel: str
     address: str
     body: str
+    form: Form = "text"
+    media: str = ""
     #: Attempts begun so far.
     attempts: int
     #: When it was first handed over, if the end of that is unknown; Unix seconds.
