@@ -149,17 +149,19 @@ class Application:
             voice_replies=self.settings.voice_replies,
             window_tokens=self.settings.window_tokens,
             link_domains=self.settings.link_domains,
+            alerts_operator=bool(self.settings.alert_url),
         )
 
     def web(self, *, simulator: bool = False) -> "Flask":
         """Return the web application; `simulator` when it is served to this machine only."""
+        from channels.reception import DoorLines
         from channels.web import build_web
 
+        line = self.persona.line_in_each
         return build_web(
             settings=self.settings,
             name=self.persona.name,
-            languages=self.persona.languages,
-            shortcuts=self.persona.shortcuts,
+            lines=DoorLines(self.persona.shortcuts, line("opted_out"), line("opted_in")),
             keys=self.keys,
             database=self.database,
             dispatcher=self.dispatcher,

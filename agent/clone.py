@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
+from agent.conversation import SILENT
 from agent.errors import TemporaryError
 from agent.graph import Graph
-from agent.messages import Audio, Passage, Reply, Turn
+from agent.messages import Audio, Passage, Reply, Turn, TurnMessage
 from agent.options import Options
-from agent.state import Recording, State, TurnInput
+from agent.state import Background, Recording, State, TurnInput
 from agent.understanding import understand
 from agent.vendors import shared_deadline
 from prompts.persona import Persona
@@ -52,32 +54,49 @@ class Clone:
                 raise TemporaryError("the turn's time is over", code="deadline") from error
         return _reply(state, route, time.perf_counter() - began)
 
-    def apology(self, turn: Turn) -> str:
-        """Return what the contact is told when their turn failed, in their language."""
+    def line(self, turn: Turn, kind: Literal["apology", "later"]) -> str:
+        """Return a fixed line for a turn that gets no answer, in its contact's language."""
         words = "\n".join(message.text for message in turn.messages)
         language = understand(words, languages=self._persona.languages).language
-        return self._persona.lines_in(language).apology
+        lines = self._persona.lines_in(language)
+        return {"apology": lines.apology, "later": lines.later}[kind]
 
 
 def _input(turn: Turn) -> TurnInput:
     messages: list[AnyMessage] = []
     recordings: list[Recording] = []
     for message in turn.messages:
-        messages.append(HumanMessage(message.text, id=message.id))
-        if message.answer is not None:
+        # An empty answer is a silence that was meant: an opted-out contact's, for example.
+        marks = {SILENT: True} if message.answer == "" else {}
+        messages.append(HumanMessage(message.text, id=message.id, additional_kwargs=marks))
+        if message.answer:
             messages.append(AIMessage(message.answer, id=f"{message.id}:shortcut"))
-        elif message.kind == "audio":
+        elif message.kind == "audio" and message.answer is None:
             recordings += [
                 Recording(message_id=message.id, url=media.url, content_type=media.content_type)
                 for media in message.media
             ]
+    asked = [message for message in turn.messages if message.answer is None]
     return TurnInput(
         messages=messages,
         turn_id=turn.id,
-        message_ids=[message.id for message in turn.messages if message.answer is None],
+        message_ids=[message.id for message in asked],
         recordings=recordings,
         late=turn.late,
+        introduced=turn.introduced,
+        voice_introduced=turn.voice_introduced,
+        background=_background(asked),
     )
+
+
+def _background(messages: Sequence[TurnMessage]) -> list[Background]:
+    found: list[Background] = []
+    for message in messages:
+        if message.quoted:
+            found.append(Background(source="quoted", words=message.quoted))
+        if message.referral:
+            found.append(Background(source="advertisement", words=message.referral))
+    return found
 
 
 def _reply(state: State, route: list[str], seconds: float) -> Reply:
@@ -92,4 +111,6 @@ def _reply(state: State, route: list[str], seconds: float) -> Reply:
         seconds=seconds,
         usage=state.get("usage", {}),
         voice=Audio(data=speech["data"], content_type=speech["content_type"]) if speech else None,
+        disclosed=state.get("disclosed", ""),
+        hand_over=not {"hand_over", "no_hand_over"}.isdisjoint(route),
     )

@@ -7,6 +7,10 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from agent.state import State, TurnInput
 from agent.text import clean
 
+#: Marks a reply in the conversation that left with a notice in front of it.
+BEHIND_NOTICE = "behind_notice"
+#: Marks a message of the contact that was received in silence: nobody is to answer it.
+SILENT = "received_in_silence"
 #: So many of the contact's last messages tell which language the conversation is in.
 _TELLING = 4
 
@@ -21,6 +25,8 @@ def turn_at_hand(state: State) -> TurnInput:
 
     Studio's chat sends nothing else, and its state may still describe the turn before.
     """
+    introduced = state.get("introduced", True)
+    voice_introduced = state.get("voice_introduced", True)
     described = state.get("message_ids", [])
     waiting = _unanswered(state.get("messages", []))
     if described and (not waiting or waiting[-1] in described):
@@ -29,9 +35,19 @@ def turn_at_hand(state: State) -> TurnInput:
             turn_id=state.get("turn_id") or described[0],
             recordings=state.get("recordings", []),
             late=state.get("late", False),
+            introduced=introduced,
+            voice_introduced=voice_introduced,
+            background=state.get("background", []),
         )
-    turn_id = waiting[0] if waiting else "nothing"
-    return TurnInput(message_ids=waiting, turn_id=turn_id, recordings=[], late=False)
+    return TurnInput(
+        message_ids=waiting,
+        turn_id=waiting[0] if waiting else "nothing",
+        recordings=[],
+        late=False,
+        introduced=introduced,
+        voice_introduced=voice_introduced,
+        background=[],
+    )
 
 
 def _unanswered(messages: Sequence[AnyMessage]) -> list[str]:
@@ -40,7 +56,7 @@ def _unanswered(messages: Sequence[AnyMessage]) -> list[str]:
     for message in reversed(messages):
         if isinstance(message, AIMessage):
             break
-        if isinstance(message, HumanMessage):
+        if isinstance(message, HumanMessage) and not message.additional_kwargs.get(SILENT):
             after.append(str(message.id))
     return after[::-1]
 

@@ -7,12 +7,15 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from agent.lines import FixedLines
 from agent.nodes import Nodes
+from agent.openings import Openings
 from agent.options import Options
 from agent.routes import Routes
 from agent.services import Services
 from agent.state import State, TurnInput
 
+Drawing = StateGraph[Any, Options, Any, Any]
 Graph = CompiledStateGraph[Any, Options, Any, Any]
 
 
@@ -23,16 +26,17 @@ def build_graph(
     track_scratch: bool = False,
 ) -> Graph:
     """Compile the map; `track_scratch` keeps the turn's scratch for Studio's replays."""
-    graph: StateGraph[Any, Options, Any, Any] = StateGraph(
-        State, context_schema=Options, input_schema=TurnInput
-    )
-    _draw(graph, Nodes(services), Routes(services))
+    graph: Drawing = StateGraph(State, context_schema=Options, input_schema=TurnInput)
+    routes = Routes(services)
+    _draw_answering(graph, Nodes(services), routes)
+    _draw_fixed_lines(graph, FixedLines(services))
+    _draw_leaving(graph, Openings(services), routes)
     if track_scratch:
         _track_scratch(graph)
     return graph.compile(checkpointer=checkpointer, name="clone")
 
 
-def _draw(graph: StateGraph[Any, Options, Any, Any], nodes: Nodes, routes: Routes) -> None:
+def _draw_answering(graph: Drawing, nodes: Nodes, routes: Routes) -> None:
     # Hear
     graph.add_edge(START, "receive")
     graph.add_node(nodes.receive)
@@ -53,28 +57,40 @@ def _draw(graph: StateGraph[Any, Options, Any, Any], nodes: Nodes, routes: Route
     # Guard
     graph.add_node(nodes.guard)
     graph.add_conditional_edges("guard", routes.after_guarding)
-    # Or say a line of the persona, which needs no guard: the owner wrote it
-    for line in (
-        nodes.acknowledge,
-        nodes.abstain,
-        nodes.admit_no_documents,
-        nodes.decline_recording,
-        nodes.ask_to_repeat,
-        nodes.decline_kind,
-    ):
-        graph.add_node(line)
-        graph.add_edge(line.__name__, "remember")
     # Remember
     graph.add_node(nodes.remember)
     graph.add_conditional_edges("remember", routes.after_remembering)
-    # Speak
-    graph.add_node(nodes.open_late)
+
+
+def _draw_fixed_lines(graph: Drawing, lines: FixedLines) -> None:
+    # They need no guard: the owner wrote them.
+    for line in (
+        lines.disclose,
+        lines.hand_over,
+        lines.no_hand_over,
+        lines.acknowledge,
+        lines.abstain,
+        lines.admit_no_documents,
+        lines.decline_recording,
+        lines.ask_to_repeat,
+        lines.decline_kind,
+    ):
+        graph.add_node(line)
+        graph.add_edge(line.__name__, "remember")
+
+
+def _draw_leaving(graph: Drawing, openings: Openings, routes: Routes) -> None:
+    graph.add_node(openings.introduce_voice)
+    graph.add_conditional_edges("introduce_voice", routes.before_introducing)
+    graph.add_node(openings.introduce)
+    graph.add_conditional_edges("introduce", routes.after_introducing)
+    graph.add_node(openings.open_late)
     graph.add_conditional_edges("open_late", routes.before_speaking)
-    graph.add_node(nodes.speak)
+    graph.add_node(openings.speak)
     graph.set_finish_point("speak")
 
 
-def _track_scratch(graph: StateGraph[Any, Options, Any, Any]) -> None:
+def _track_scratch(graph: Drawing) -> None:
     for name, channel in graph.channels.items():
         if isinstance(channel, UntrackedValue):
             graph.channels[name] = LastValue(channel.typ, name)

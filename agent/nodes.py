@@ -1,7 +1,6 @@
 """The steps of a turn: each reads the state and returns only what it changed."""
 
 import asyncio
-import logging
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
@@ -9,27 +8,25 @@ from langgraph.runtime import Runtime
 
 from agent.citations import read_citations
 from agent.conversation import (
+    BEHIND_NOTICE,
     history,
-    last_reply,
     lately_said,
     reply_id,
     said,
     turn_at_hand,
 )
-from agent.errors import PermanentError, TemporaryError, VendorError
+from agent.errors import PermanentError, TemporaryError
 from agent.guard import guard_reply
 from agent.lexicon import kindred
 from agent.memory import forget
 from agent.messages import Media
+from agent.notices import Notices
 from agent.options import Options, options_of
-from agent.prompt import conversation_prompt, question_prompt
+from agent.prompt import Circumstances, conversation_prompt, question_prompt, shortened
 from agent.services import Services
-from agent.state import FoundPassage, Recording, Speech, State, blank_scratch
+from agent.state import FoundPassage, Recording, State, blank_scratch
 from agent.text import clean
 from agent.understanding import Understanding, understand
-from prompts.persona import Lines
-
-_log = logging.getLogger(__name__)
 
 
 class Nodes:
@@ -38,6 +35,7 @@ class Nodes:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._persona = services.persona
+        self._notices = Notices(services)
 
     async def receive(self, state: State) -> dict[str, Any]:
         """Settle which messages are answered, and let the conversation's oldest part go."""
@@ -78,7 +76,11 @@ class Nodes:
         usual = state["language"]
         others = (each for each in self._persona.languages if each != usual)
         found = self._understand(state["words"], (usual, *others))
-        return {"intent": found.intent, "language": found.language}
+        return {
+            "intent": found.intent,
+            "asks_identity": found.asks_identity,
+            "language": found.language,
+        }
 
     async def retrieve(self, state: State, runtime: Runtime[Options]) -> dict[str, Any]:
         """Find what the clone has read about the question."""
@@ -97,29 +99,27 @@ class Nodes:
         empty = not passages and await self._services.retriever.is_empty()
         return {"passages": passages, "knows_nothing": empty}
 
-    async def generate(self, state: State) -> dict[str, Any]:
+    async def generate(self, state: State, runtime: Runtime[Options]) -> dict[str, Any]:
         """Answer the question from the passages, or leave the reply empty."""
         prompt = question_prompt(
             self._persona,
             self._history(state),
             state["words"],
             state["passages"],
-            language=state["language"],
-            today=self._services.today(),
+            circumstances=self._circumstances(state, runtime),
         )
         answer = await self._ask(prompt)
         text, cited = read_citations(answer.text, len(state["passages"]))
         return {"reply": text, "cited": cited, **self._told_by(answer)}
 
-    async def converse(self, state: State) -> dict[str, Any]:
+    async def converse(self, state: State, runtime: Runtime[Options]) -> dict[str, Any]:
         """Make conversation; no fact about the person is asked."""
         prompt = conversation_prompt(
             self._persona,
             self._history(state),
             state["words"],
             intent=state["intent"],
-            language=state["language"],
-            today=self._services.today(),
+            circumstances=self._circumstances(state, runtime),
         )
         answer = await self._ask(prompt)
         text, _ = read_citations(answer.text, 0)
@@ -137,62 +137,13 @@ class Nodes:
         )
         return {"reply": allowed}
 
-    async def acknowledge(self, state: State) -> dict[str, Any]:
-        """Meet conversation with a kind line of its kind, where the model found no words."""
-        lines = self._lines(state)
-        fitting = {
-            "greeting": lines.greeting,
-            "thanks": lines.thanks,
-            "laughter": lines.laughter,
-            "farewell": lines.farewell,
-            "about_clone": lines.about_clone,
-            "recall": (lines.nothing_to_recall,),
-        }
-        return self._line(state, *fitting.get(state["intent"], lines.statement))
-
-    async def abstain(self, state: State) -> dict[str, Any]:
-        """Say that the answer is not known."""
-        return self._line(state, *self._lines(state).dont_know)
-
-    async def admit_no_documents(self, state: State) -> dict[str, Any]:
-        """Say that there is nothing to go by yet."""
-        return self._line(state, self._lines(state).no_documents)
-
-    async def decline_recording(self, state: State) -> dict[str, Any]:
-        """Say kindly that this clone does not hear."""
-        return self._line(state, self._lines(state).hearing_off)
-
-    async def ask_to_repeat(self, state: State) -> dict[str, Any]:
-        """Say that the recording held no words."""
-        return self._line(state, self._lines(state).could_not_hear)
-
-    async def decline_kind(self, state: State) -> dict[str, Any]:
-        """Say kindly that this kind of message cannot be taken in."""
-        return self._line(state, self._lines(state).cannot_take)
-
-    async def remember(self, state: State) -> dict[str, Any]:
+    async def remember(self, state: State, runtime: Runtime[Options]) -> dict[str, Any]:
         """Put the reply into the conversation."""
-        author = state["author"]
-        reply = AIMessage(
-            state["reply"],
-            id=reply_id(state["turn_id"]),
-            response_metadata={"model_name": author} if author else {},
-        )
+        about: dict[str, Any] = {"model_name": state["author"]} if state["author"] else {}
+        if self._notices.any_owed(state, runtime):
+            about[BEHIND_NOTICE] = True
+        reply = AIMessage(state["reply"], id=reply_id(state["turn_id"]), response_metadata=about)
         return {"messages": [reply]}
-
-    async def open_late(self, state: State) -> dict[str, Any]:
-        """Open with a short apology for the delay, which is no part of the conversation."""
-        return {"reply": f"{self._lines(state).late} {state['reply']}"}
-
-    async def speak(self, state: State) -> dict[str, Any]:
-        """Say the reply in the person's voice; whatever fails, the text still goes."""
-        assert self._services.voice is not None  # nosec B101 - the route here saw it
-        try:
-            audio = await self._services.voice.speak(state["reply"])
-        except VendorError as error:
-            _log.warning("reply not spoken", extra={"action": "voice_failed", "error": error.code})
-            return {}
-        return {"speech": Speech(data=audio.data, content_type=audio.content_type)}
 
     async def _hear(self, recording: Recording) -> str:
         assert self._services.transcriber is not None  # nosec B101 - the route here saw it
@@ -224,9 +175,22 @@ class Nodes:
             counts["cached_tokens"] = cached
         return {"author": name, "model": name, "usage": counts}
 
+    def _circumstances(self, state: State, runtime: Runtime[Options]) -> Circumstances:
+        return Circumstances(
+            language=state["language"],
+            today=self._services.today(),
+            behind_notice=self._notices.any_owed(state, runtime),
+            background=state["background"],
+        )
+
     def _search_words(self, state: State) -> str:
-        """Words bring their kin with them: "morreu" finds "faleci", "born" finds "nasci"."""
-        return " ".join((state["words"], *kindred(state["words"])))
+        """Words bring their kin with them: "morreu" finds "faleci", "born" finds "nasci".
+
+        Those of a quoted message tell what "and where was that?" is about.
+        """
+        quoted = (each["words"] for each in state["background"] if each["source"] == "quoted")
+        words = (state["words"], *kindred(state["words"]), *map(shortened, quoted))
+        return " ".join(words)
 
     def _history(self, state: State) -> list[AnyMessage]:
         return history(state["messages"], state["message_ids"])
@@ -234,13 +198,3 @@ class Nodes:
     def _understand(self, words: str, languages: tuple[str, ...]) -> Understanding:
         names = (self._persona.name, *self._persona.aliases)
         return understand(words, languages=languages, names=names)
-
-    def _lines(self, state: State) -> Lines:
-        return self._persona.lines_in(state["language"])
-
-    def _line(self, state: State, *fitting: str) -> dict[str, Any]:
-        """Say one of the persona's fitting lines: where there is a choice, not the last one."""
-        before = self._history(state)
-        last = last_reply(before)
-        fresh = [line for line in fitting if line not in last] or fitting
-        return {"reply": fresh[len(before) // 2 % len(fresh)], "cited": [], "author": ""}

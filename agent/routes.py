@@ -4,7 +4,8 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
-from agent.options import Options, options_of
+from agent.notices import Notices
+from agent.options import Options
 from agent.services import Services
 from agent.state import State
 
@@ -18,8 +19,8 @@ class Routes:
 
     def __init__(self, services: Services) -> None:
         self._hears = services.transcriber is not None
-        self._speaks = services.voice is not None
-        self._voice_replies = services.voice_replies
+        self._alerts = services.alerts_operator
+        self._notices = Notices(services)
 
     async def after_receiving(
         self, state: State
@@ -35,9 +36,17 @@ class Routes:
         """Only words can be understood."""
         return "understand" if state["words"] else "ask_to_repeat"
 
-    async def after_understanding(self, state: State) -> Literal["retrieve", "converse"]:
-        """Only questions about the person need passages."""
-        return "retrieve" if state["intent"] == "question" else "converse"
+    async def after_understanding(
+        self, state: State
+    ) -> Literal["retrieve", "converse", "disclose", "hand_over", "no_hand_over"]:
+        """Only questions about the person need passages; what the clone is needs no model."""
+        if state["intent"] == "question":
+            return "retrieve"
+        if state["intent"] == "about_clone":
+            return "disclose"
+        if state["intent"] == "hand_over":
+            return "hand_over" if self._alerts else "no_hand_over"
+        return "converse"
 
     async def after_retrieving(
         self, state: State
@@ -63,6 +72,22 @@ class Routes:
 
     async def after_remembering(
         self, state: State, runtime: Runtime[Options]
+    ) -> Literal["introduce_voice", "introduce", "open_late", "speak", "__end__"]:
+        """A voice is not heard before the contact is told that it is synthetic."""
+        if self._notices.voice_owed(state, runtime):
+            return "introduce_voice"
+        return await self.before_introducing(state, runtime)
+
+    async def before_introducing(
+        self, state: State, runtime: Runtime[Options]
+    ) -> Literal["introduce", "open_late", "speak", "__end__"]:
+        """Nobody talks to the clone without knowing that it is one."""
+        if self._notices.ai_owed(state):
+            return "introduce"
+        return await self.after_introducing(state, runtime)
+
+    async def after_introducing(
+        self, state: State, runtime: Runtime[Options]
     ) -> Literal["open_late", "speak", "__end__"]:
         """A reply that comes late says so first."""
         return "open_late" if state.get("late") else await self.before_speaking(state, runtime)
@@ -70,7 +95,5 @@ class Routes:
     async def before_speaking(
         self, state: State, runtime: Runtime[Options]
     ) -> Literal["speak", "__end__"]:
-        """Voice answers voice, or everything, as the settings and the run's options say."""
-        mirrors = self._voice_replies == "mirror" and bool(state.get("recordings"))
-        wanted = self._voice_replies == "always" or mirrors
-        return "speak" if wanted and self._speaks and options_of(runtime).voice else "__end__"
+        """The reply is spoken where the contact is answered by voice."""
+        return "speak" if self._notices.speaks(state, runtime) else "__end__"

@@ -23,6 +23,8 @@ class Services:
     transcriber: Transcriber | None = None
     voice: Voice | None = None
     voice_replies: Literal["never", "mirror", "always"] = "mirror"
+    #: Whether somebody is told when a contact asks for the person themselves.
+    alerts_operator: bool = False
     window_tokens: int = 3000
     link_domains: tuple[str, ...] = ()
     today: Callable[[], date] = field(default=date.today)

@@ -1,6 +1,6 @@
 """What the graph knows during a turn; only `messages` outlives it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels.untracked_value import UntrackedValue
@@ -16,6 +16,13 @@ class Recording(TypedDict):
     message_id: str
     url: str
     content_type: str
+
+
+class Background(TypedDict):
+    """Words that a message refers to: those it replies to, or the ad that the contact came by."""
+
+    source: Literal["quoted", "advertisement"]
+    words: str
 
 
 class FoundPassage(TypedDict):
@@ -48,6 +55,12 @@ class TurnInput(TypedDict, total=False):
     """Voice notes among them."""
     late: Annotated[bool, UntrackedValue]
     """Whether the reply must open with a word about its lateness."""
+    introduced: Annotated[bool, UntrackedValue]
+    """Whether the contact has been told that an AI speaks; absent means that they have."""
+    voice_introduced: Annotated[bool, UntrackedValue]
+    """Whether they have been told that its voice is synthetic; absent means that they have."""
+    background: Annotated[list[Background], UntrackedValue]
+    """What the messages refer to without saying it; data, and no part of the conversation."""
 
 
 class State(TurnInput, total=False):
@@ -57,6 +70,8 @@ class State(TurnInput, total=False):
     """Everything the contact said in this turn, voice notes included."""
     intent: Annotated[Intent, UntrackedValue]
     """What kind of message that is."""
+    asks_identity: Annotated[bool, UntrackedValue]
+    """Whether they ask, maybe beside something else, what they are talking to."""
     language: Annotated[str, UntrackedValue]
     """The language to answer in: that of the message, or of the conversation when unsure."""
     passages: Annotated[list[FoundPassage], UntrackedValue]
@@ -73,6 +88,10 @@ class State(TurnInput, total=False):
     """The model that was asked, even when its answer was not used; empty when none was."""
     usage: Annotated[dict[str, int], UntrackedValue]
     """Tokens by kind, as the model reported them."""
+    aloud: Annotated[str, UntrackedValue]
+    """What is to be heard, where that differs from the reply; empty where it does not."""
+    disclosed: Annotated[Literal["", "ai", "voice"], UntrackedValue]
+    """Whether the reply says that an AI speaks, or also that its voice is synthetic."""
     speech: Annotated[Speech | None, UntrackedValue]
     """The reply as sound."""
 
@@ -81,6 +100,8 @@ def blank_scratch() -> State:
     """Return the scratch of a turn that has only begun, where one before may have left its own."""
     return State(
         words="",
+        intent="statement",
+        asks_identity=False,
         passages=[],
         knows_nothing=False,
         cited=[],
@@ -88,5 +109,7 @@ def blank_scratch() -> State:
         author="",
         model="",
         usage={},
+        aloud="",
+        disclosed="",
         speech=None,
     )

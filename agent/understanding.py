@@ -10,29 +10,43 @@ from agent.speech import Clause, clauses, speech, unstretched
 from agent.text import clean, words
 
 Intent = Literal[
+    "hand_over",
     "question",
     "greeting",
     "thanks",
     "laughter",
     "farewell",
     "about_clone",
+    "abilities",
     "recall",
     "statement",
+    "agreement",
 ]
 
 #: When a message holds several kinds, the reply meets the first of these that is there.
 _FIRST: tuple[Intent, ...] = (
+    "hand_over",
     "question",
     "recall",
     "about_clone",
+    "abilities",
     "farewell",
     "thanks",
     "laughter",
     "greeting",
     "statement",
+    "agreement",
 )
 _COURTESIES: tuple[Intent, ...] = ("laughter", "thanks", "farewell", "greeting")
 _LAUGHING = re.compile("[😂🤣😆😹😄😁😅]")
+#: What a message says that holds nothing but emoji.
+_WORDLESS: tuple[tuple[re.Pattern[str], Intent], ...] = (
+    (re.compile("[👋🤗]"), "greeting"),
+    (re.compile("[🙏]"), "thanks"),
+    (re.compile("[👍👌✅🆗🤝]"), "agreement"),
+)
+#: Stands for whatever the person is called; no folded word is like it.
+_NAMED = "_name_"
 #: A bare topic is short; what is longer tells something.
 _TOPIC_WORDS = 5
 #: What a letter of one language only and a usual spelling weigh against one function word.
@@ -45,16 +59,21 @@ class Understanding:
 
     intent: Intent
     language: str
+    #: Whether it asks, maybe beside something else, what the contact is talking to.
+    asks_identity: bool = False
 
 
 def understand(text: str, *, languages: Sequence[str], names: Sequence[str] = ()) -> Understanding:
     """Tell what `text` wants, and in which of `languages`; the first is the one when unsure.
 
     `names` are those of the person: a contact who only calls them is greeting.
-    A message that asks anything of fact is a question, whatever else it says.
+    A message that asks anything of fact is a question, whatever else it says, unless it wants
+    the person themselves.
     """
     text = clean(text)
-    return Understanding(_intent(text, names), _language(text, languages))
+    kinds = _kinds_of(text, names)
+    intent: Intent = next((each for each in _FIRST if each in kinds), "statement")
+    return Understanding(intent, _language(text, languages), "about_clone" in kinds)
 
 
 def asked_in(text: str, *, names: Sequence[str] = ()) -> str:
@@ -65,7 +84,7 @@ def asked_in(text: str, *, names: Sequence[str] = ()) -> str:
     )
 
 
-def _intent(text: str, names: Sequence[str]) -> Intent:
+def _kinds_of(text: str, names: Sequence[str]) -> set[Intent]:
     called = _called(names)
     found = list(clauses(text))
     judged: list[set[Intent]] = []
@@ -75,21 +94,24 @@ def _intent(text: str, names: Sequence[str]) -> Intent:
             clause = replace(clause, asked=speech().fits("yours", clause.text))
         judged.append(_kinds(clause, called))
     kinds: set[Intent] = set().union(*judged)
+    if not found:
+        kinds.update(intent for emoji, intent in _WORDLESS if emoji.search(text))
     if _LAUGHING.search(text):
         kinds.add("laughter")
     if kinds == {"greeting", "statement"} and any(
         kind == {"statement"} and speech().fits("mine", clause.text)
         for kind, clause in zip(judged, found, strict=True)
     ):
-        return "statement"
-    return next((intent for intent in _FIRST if intent in kinds), "statement")
+        return {"statement"}
+    return kinds
 
 
 def _called(names: Sequence[str]) -> list[str]:
     """Return what the person may be called, longest first."""
     whole = {" ".join(words(name)) for name in names}
     parts = {word for name in names for word in words(name) if len(word) > 2}
-    return sorted(whole | parts, key=len, reverse=True)
+    spaced = {name.replace("-", " ") for name in whole}
+    return sorted(whole | spaced | parts, key=len, reverse=True)
 
 
 def _kinds(clause: Clause, called: Sequence[str]) -> set[Intent]:
@@ -106,7 +128,7 @@ def _kinds(clause: Clause, called: Sequence[str]) -> set[Intent]:
             if left is None:
                 left = _after_name(rest, called)
         if left is None:
-            return found | {_wanted(replace(clause, text=rest))}
+            return found | {_wanted(replace(clause, text=rest), called)}
         rest = left
     return found or {"greeting"}
 
@@ -118,13 +140,20 @@ def _after_name(clause: str, called: Sequence[str]) -> str | None:
     return None
 
 
-def _wanted(clause: Clause) -> Intent:
+def _wanted(clause: Clause, called: Sequence[str]) -> Intent:
     """Judge a clause that holds more than courtesies."""
     known = speech()
+    forms = (clause.text, known.after("connective", clause.text) or clause.text)
+    unnamed = [_unnamed(form, called) for form in forms]
+    if any(known.fits("hand_over", form) for form in unnamed):
+        return "hand_over"
+    if any(known.fits("identity", form) for form in unnamed):
+        return "about_clone"
+    if not clause.asked and any(known.fits("agreement", form) for form in forms):
+        return "agreement"
     if known.fits("reaction", clause.text):
         return "statement"
-    forms = (clause.text, known.after("connective", clause.text) or clause.text)
-    intents: tuple[Intent, ...] = ("recall", "about_clone")
+    intents: tuple[Intent, ...] = ("recall", "about_clone", "abilities")
     for intent in intents:
         if any(known.fits(intent, form) for form in forms):
             return intent
@@ -136,6 +165,14 @@ def _wanted(clause: Clause) -> Intent:
     else:
         asks = _asks_without_mark(bare) or (_is_bare(bare) and known.fits("following_up", forms[0]))
     return "question" if asks else "statement"
+
+
+def _unnamed(clause: str, called: Sequence[str]) -> str:
+    """Put one mark for every name of the person, so that patterns may speak of it."""
+    spaced = f" {clause} "
+    for name in called:
+        spaced = spaced.replace(f" {name} ", f" {_NAMED} ")
+    return spaced.strip()
 
 
 def _asks_about_others(clause: str) -> bool:

@@ -11,6 +11,8 @@ import httpx
 _SECONDS = 10.0
 #: A cause that fails every turn, such as a revoked key, is told once in so long.
 _PAUSE_SECONDS = 60.0
+#: Behind each of these waits a person: every one is told.
+_ALWAYS = frozenset({"hand_over"})
 _log = logging.getLogger(__name__)
 
 
@@ -19,7 +21,7 @@ def _connect() -> httpx.AsyncClient:
 
 
 class Alerts:
-    """Posts `{"action", "id", "count"}` to the operator's address, each action once a minute.
+    """Posts `{"action", "id", "count"}` to the operator's address, each failure once a minute.
 
     `count` is how many events of the action went untold before this one. Never a contact's
     words or number.
@@ -44,7 +46,7 @@ class Alerts:
         if not self._url:
             return
         now = self._clock()
-        if now < self._silent_until.get(action, now):
+        if action not in _ALWAYS and now < self._silent_until.get(action, now):
             self._untold[action] += 1
             return
         self._silent_until[action] = now + _PAUSE_SECONDS

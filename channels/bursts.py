@@ -18,10 +18,13 @@ class Bursts:
         self._queries = queries
         self._window = window
 
-    def left(self, connection: Any, contact: str, now: float) -> float | None:
-        """Return the seconds until the contact's first burst is over; None when nothing waits."""
+    def left(self, connection: Any, contact: str, now: float) -> tuple[float, Any] | None:
+        """Return the seconds until the contact's first burst is over, and their latest message.
+
+        None when nothing waits.
+        """
         waiting = list(self._queries.waiting_messages(connection, contact=contact))
-        return self._first_of(waiting, now)[1] if waiting else None
+        return (self._first_of(waiting, now)[1], waiting[-1]) if waiting else None
 
     def seal(self, connection: Any, contact: str, now: float) -> float | None:
         """Seal the contact's first burst if it is over; return the seconds until it is.

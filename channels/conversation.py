@@ -4,12 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from agent.errors import PermanentError, VendorError
 from agent.keys import Keys
 from agent.messages import IncomingMessage, TurnMessage
+from channels.formatting import whatsapp_text
 from channels.ledger import Ledger
 from channels.outbox import Part
 from channels.reception import Reception
 from channels.simulator import CHANNEL, Bubble
+from channels.trace import trace_of
 
 #: How much of a conversation the page shows.
 _MOST = 200
@@ -39,7 +42,7 @@ class StoredConversation:
             messages = list(queries.recent_messages(connection, contact=contact, limit=_MOST))
             parts = list(queries.recent_parts(connection, contact=contact, limit=_MOST))
         bubbles = [_mine(row) for row in messages]
-        bubbles += [_shortcut(row) for row in messages if row["answer"] is not None]
+        bubbles += [_shortcut(row) for row in messages if row["answer"]]
         bubbles += [_part(row) for row in parts if row["status"] == "sent"]
         news = [bubble for bubble in bubbles if after == 0 or bubble.version > after - _OVERLAP]
         return sorted(news, key=lambda bubble: bubble.at)
@@ -62,23 +65,23 @@ class StoredConversation:
             row = self._database.queries.turn_trace(connection, turn_id=turn_id, contact=contact)
         if row is None or row["status"] == "open":
             return None
-        return {
-            "status": row["status"],
-            "route": json.loads(row["route"]),
-            "passages": json.loads(row["sources"]),
-            "model": row["model"],
-            "seconds": row["seconds"],
-            "usage": json.loads(row["usage"]),
-            "error": row["error"],
-        }
+        return trace_of(row)
 
 
 class SimulatorSender:
     """The `Sender` of the simulator: what the outbox records as sent, the page shows."""
 
     def parts(self, text: str) -> Sequence[str]:
-        """Leave a reply whole: the page has room."""
-        return [text]
+        """Leave a reply whole, for the page has room, as WhatsApp would show it."""
+        return [whatsapp_text(text)]
+
+    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
+        """Nothing is too long here."""
+        return bodies
+
+    def undelivered(self, part: Part) -> VendorError:
+        """Nothing is reported here."""
+        return PermanentError("nothing is reported of the simulator")
 
     async def send(self, part: Part) -> str:
         """Nothing travels: the page reads the outbox."""

@@ -12,10 +12,12 @@ from channels.conversation import SimulatorSender
 from channels.delivery import Store
 from channels.dispatch import STOP_SECONDS
 from channels.errands import Errands
-from channels.lane import CANCEL_SECONDS, Lane, Mind
+from channels.lane import Lane
 from channels.ledger import Ledger
 from channels.outbox import Outbox
 from channels.sender import Sender
+from channels.standing import Limits
+from channels.thinking import CANCEL_SECONDS, Mind
 from channels.turns import Turns
 from channels.whatsapp_sender import WhatsAppSender
 from channels.worker import Stoppable, run_until_stopped
@@ -59,9 +61,9 @@ async def serve_contacts(
     """
     senders: dict[str, Sender] = {
         "simulator": SimulatorSender(),
-        "whatsapp": WhatsAppSender(settings.twilio.whatsapp_from, twilio),
+        "whatsapp": WhatsAppSender(settings.twilio.whatsapp_from, twilio, settings.public_base_url),
     }
-    turns = Turns(ledger, settings.burst_seconds)
+    turns = Turns(ledger, settings.burst_seconds, limits=Limits.of(settings))
     clerks, errands, alerts = Clerks(ledger), Errands(), Alerts(settings.alert_url)
     new_lane = partial(
         Lane,

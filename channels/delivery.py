@@ -2,19 +2,31 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from agent.errors import InDoubtError, PermanentError, TemporaryError, VendorError
+from agent.errors import (
+    InDoubtError,
+    PermanentError,
+    TemporaryError,
+    TooLongError,
+    UnreachableError,
+    VendorError,
+    WindowClosedError,
+)
 from channels.backoff import backoff
-from channels.outbox import Outbox, Part
+from channels.outbox import Draft, Outbox, Part
 from channels.sender import Sender
 
 #: A part that its channel keeps refusing for now is given up after so many attempts.
 MAX_SENDS = 5
 #: A part whose attempts keep ending in doubt or in a crash is given up after so many.
 MAX_ATTEMPTS = 8
+#: However few the attempts: nobody waits longer for a part that could not leave at first.
+TOTAL_SECONDS = 15 * 60.0
 #: Pauses between attempts in seconds: 4, 16, 64, 256, each shortened by up to a half.
 _FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE = 4.0, 4.0, 600.0
+#: A message that is still refused as too long after so many attempts is not too long.
+_MOST_CUTS = 3
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -44,27 +56,28 @@ class Delivery:
         self._alert = alert
 
     async def attempt(self, part: Part) -> None:
-        """Send a part that is due, or record why it did not leave; raises `StorageError`."""
+        """Send a part that is due, or record why it did not arrive; raises `StorageError`."""
+        if part.undelivered:
+            await self._settle(part, self._senders[part.channel].undelivered(part), part.attempts)
+            return
         if part.too_old:
-            await self._give_up(part, "older than 24 hours")
+            await self._close(part, "held", "older than 24 hours")
             return
         begun = part.attempts
         try:
             provider_id = await self._find(part)
             if provider_id is None and begun >= MAX_ATTEMPTS:
-                await self._give_up(part, "too many attempts")
+                await self._close(part, "failed", "too many attempts")
                 return
             if provider_id is None:
                 begun += 1
                 if not await self._store(self._outbox.sending, part):
-                    return  # by a worker that took this one for dead; it is looked at again
+                    return  # dropped since, or sent by a worker that took this one for dead
                 provider_id = await self._senders[part.channel].send(part)
-        except PermanentError as error:
-            await self._give_up(part, str(error))
         except VendorError as error:
             # A channel that is left alone for now was not tried.
             tried = part.attempts if error.code == "circuit" else begun
-            await self._put_off(part, tried, error)
+            await self._settle(part, error, tried)
         else:
             await self._store(self._outbox.sent, part, provider_id)
             _log.info(
@@ -74,29 +87,64 @@ class Delivery:
 
     async def _find(self, part: Part) -> str | None:
         """Return the channel's id of a part that an earlier attempt may have handed over."""
-        if part.sending_at is None:
+        if not part.in_doubt:
             return None
         known = await self._store(self._outbox.known_ids, part)
         return await self._senders[part.channel].find(part, known)
 
-    async def _put_off(self, part: Part, tried: int, error: VendorError) -> None:
-        in_doubt = isinstance(error, InDoubtError) or part.sending_at is not None
-        if tried >= MAX_SENDS and not in_doubt:
-            await self._give_up(part, str(error))
-            return
-        asked = error.retry_after if isinstance(error, TemporaryError) else None
+    async def _settle(self, part: Part, error: VendorError, tried: int) -> None:
+        """Do what an error asks for, whether it came at once or in a report."""
+        if isinstance(error, TemporaryError):
+            await self._put_off(part, tried, error)
+        elif isinstance(error, WindowClosedError):
+            await self._close(part, "held", str(error))
+        elif isinstance(error, UnreachableError):
+            await self._store(self._outbox.unreachable, part, error.code, str(error))
+            self._tell("contact_unreachable", part, str(error))
+        elif isinstance(error, TooLongError) and tried <= _MOST_CUTS:
+            await self._cut_smaller(part, tried, error)
+        elif part.form != "text" and not isinstance(error, TooLongError):
+            # Whatever is wrong with the recording, the words can go; and once only, as words.
+            await self._replace(part, [Draft(part.body)], 0.0, tried, error)
+        else:
+            await self._close(part, "failed", str(error))
+
+    async def _put_off(self, part: Part, tried: int, error: TemporaryError) -> None:
+        in_doubt = isinstance(error, InDoubtError) or part.in_doubt
+        asked = error.retry_after
         pause = asked or backoff(tried - 1, _FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE)
         seconds = min(pause, _LONGEST_PAUSE)
-        await self._store(self._outbox.delayed, part, seconds, str(error), in_doubt, tried)
+        spent = tried >= MAX_SENDS or part.age + seconds > TOTAL_SECONDS
+        if spent and not in_doubt:
+            await self._close(part, "failed", str(error))
+        elif part.undelivered:
+            draft = Draft(part.body, part.form, part.media)
+            await self._replace(part, [draft], seconds, tried, error)
+        else:
+            await self._store(self._outbox.delayed, part, seconds, str(error), in_doubt, tried)
+            _log.warning(
+                "sending failed, to be repeated",
+                extra={"action": "part_delayed", "part_id": part.id, "error": str(error)},
+            )
+
+    async def _cut_smaller(self, part: Part, tried: int, error: PermanentError) -> None:
+        bodies = await self._store(self._outbox.rest_of_reply, part)
+        pieces = self._senders[part.channel].smaller(bodies)
+        await self._replace(part, [Draft(piece) for piece in pieces], 0.0, tried, error)
+
+    async def _replace(
+        self, part: Part, drafts: list[Draft], seconds: float, tried: int, error: VendorError
+    ) -> None:
+        await self._store(self._outbox.replace, part, drafts, seconds, str(error), tried)
         _log.warning(
-            "sending failed, to be repeated",
-            extra={"action": "part_delayed", "part_id": part.id, "error": str(error)},
+            "part sent again in another way",
+            extra={"action": "part_replaced", "part_id": part.id, "error": str(error)},
         )
 
-    async def _give_up(self, part: Part, error: str) -> None:
-        await self._store(self._outbox.failed, part, error)
-        _log.error(
-            "part not sent",
-            extra={"action": "part_failed", "part_id": part.id, "error": error},
-        )
-        self._alert("part_failed", part.id)
+    async def _close(self, part: Part, status: Literal["failed", "held"], error: str) -> None:
+        await self._store(self._outbox.closed, part, status, error)
+        self._tell(f"part_{status}", part, error)
+
+    def _tell(self, action: str, part: Part, error: str) -> None:
+        _log.error("part not sent", extra={"action": action, "part_id": part.id, "error": error})
+        self._alert(action, part.id)

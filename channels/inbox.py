@@ -4,11 +4,27 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from agent.keys import Keys
 from agent.messages import IncomingMessage, Media, TurnMessage
+from channels.identities import Identities
 from channels.ledger import Ledger
+from channels.standing import Limits, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is done with a message at the door; by default it waits for a turn."""
+
+    #: What it is answered with at once; empty: it is met with silence.
+    answer: str | None = None
+    #: Whether the contact asks to be left alone, or comes back.
+    consent: Literal["", "withdrawn", "given"] = ""
+
+
+def _to_be_answered(standing: Standing) -> Verdict:
+    return Verdict()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +36,7 @@ class Accepted:
     contact: str
     #: False for a repeated delivery.
     new: bool
-    #: What a shortcut answered to this message when it first came, and when that was.
+    #: What it was answered with at the door when it first came, and when that was.
     answer: str | None
     received_at: float
 
@@ -29,64 +45,100 @@ class Inbox:
     """Stores messages; knows nothing of who answers them."""
 
     def __init__(
-        self, database: Ledger, keys: Keys, clock: Callable[[], float] = time.time
+        self,
+        database: Ledger,
+        keys: Keys,
+        clock: Callable[[], float] = time.time,
+        limits: Limits | None = None,
     ) -> None:
         self._database = database
+        self._queries = database.queries
         self._keys = keys
+        self._identities = Identities(database.queries, keys)
         self._clock = clock
+        self._limits = limits or Limits()
 
-    def accept(self, message: IncomingMessage, answer: str | None = None) -> Accepted:
-        """Store a message, answered already when a shortcut did; a repeated id changes nothing.
+    def accept(
+        self,
+        message: IncomingMessage,
+        judge: Callable[[Standing], Verdict] = _to_be_answered,
+    ) -> Accepted:
+        """Store a message once, as `judge` decides; a repeated id changes nothing.
 
         Durable when it returns. Raises `StorageError` when it could not be stored.
         """
-        return self._database.share(self._store, message, answer)
+        return self._database.share(self._store, message, judge)
 
-    def _store(self, message: IncomingMessage, answer: str | None) -> Accepted:
-        contact = self._keys.contact(message.channel, message.contact_id)
+    def _store(self, message: IncomingMessage, judge: Callable[[Standing], Verdict]) -> Accepted:
         message_id = self._keys.message(message.channel, message.message_id)
-        queries = self._database.queries
         with self._database.write() as connection:
-            queries.remember_contact(
-                connection,
-                contact=contact,
-                channel=message.channel,
-                address=message.address,
-                now=self._clock(),
-            )
+            known = self._identities.recognise(connection, message, self._clock())
+            contact = known.contact
             # Read again now that the contact is locked: times grow with positions.
             now = self._clock()
-            inserted = queries.insert_message(
+            stored = self._queries.stored_answer(connection, id=message_id)
+            if stored is not None:
+                return Accepted(id=message_id, contact=contact, new=False, **stored)
+            standing = Standing(
+                self._queries,
+                connection,
+                contact,
+                opted_out=known.opted_out,
+                now=now,
+                limits=self._limits,
+            )
+            verdict = judge(standing)
+            self._queries.insert_message(
                 connection,
                 id=message_id,
                 contact=contact,
                 now=now,
-                message=_to_json(message),
-                answer=answer,
+                message=self._to_json(message),
+                answer=verdict.answer,
             )
-            if inserted:
-                queries.note_message(connection, contact=contact, address=message.address, now=now)
-                if answer is None:
-                    self._database.announce(connection, contact)
-                return Accepted(
-                    id=message_id, contact=contact, new=True, answer=answer, received_at=now
-                )
-            stored = queries.stored_answer(connection, id=message_id)
+            self._queries.note_message(
+                connection, contact=contact, address=message.address, now=now
+            )
+            if verdict.consent:
+                self._note_consent(connection, contact, verdict.consent, now)
+            if verdict.answer is None:
+                self._database.announce(connection, contact)
         return Accepted(
-            id=message_id,
-            contact=contact,
-            new=False,
-            answer=stored["answer"],
-            received_at=stored["received_at"],
+            id=message_id, contact=contact, new=True, answer=verdict.answer, received_at=now
         )
+
+    def _note_consent(self, connection: Any, contact: str, consent: str, now: float) -> None:
+        """Withdrawn, it takes with it all that the contact would still be sent."""
+        if consent == "given":
+            self._queries.opt_in(connection, contact=contact)
+            return
+        self._queries.opt_out(connection, contact=contact, now=now)
+        self._queries.silence_waiting(connection, contact=contact)
+        self._queries.drop_turn(connection, contact=contact, now=now)
+        self._queries.drop_parts(connection, contact=contact)
 
     def age(self, accepted: Accepted) -> float:
         """Return the seconds since the message first came."""
         return self._clock() - accepted.received_at
 
+    def _to_json(self, message: IncomingMessage) -> str:
+        quoted = message.quoted_id
+        told = {
+            "message_id": message.message_id,
+            "kind": message.kind,
+            "text": message.text,
+            "media": [
+                {"url": each.url, "content_type": each.content_type} for each in message.media
+            ],
+            # The channel's id finds our messages, the hash theirs.
+            "quoted": [quoted, self._keys.message(message.channel, quoted)] if quoted else [],
+            "referral": message.referral,
+        }
+        return json.dumps(told, ensure_ascii=False)
 
-def turn_message(row: Any) -> TurnMessage:
-    """Return an inbox row as a message of its turn."""
+
+def turn_message(row: Any, quoted: str = "") -> TurnMessage:
+    """Return an inbox row as a message of its turn; `quoted` are the words it replies to."""
     stored = json.loads(row["message"])
     return TurnMessage(
         id=row["id"],
@@ -96,18 +148,19 @@ def turn_message(row: Any) -> TurnMessage:
         received_at=row["received_at"],
         answer=row["answer"],
         provider_id=stored["message_id"],
+        quoted=quoted,
+        referral=stored.get("referral", ""),
     )
 
 
-def _to_json(message: IncomingMessage) -> str:
-    return json.dumps(
-        {
-            "message_id": message.message_id,
-            "kind": message.kind,
-            "text": message.text,
-            "media": [
-                {"url": each.url, "content_type": each.content_type} for each in message.media
-            ],
-        },
-        ensure_ascii=False,
-    )
+def quoted_words(queries: Any, connection: Any, contact: str, row: Any) -> str:
+    """Return the words of the message that an inbox row replies to, ours or their own."""
+    # Rows of earlier versions have no such entry.
+    quoted = json.loads(row["message"]).get("quoted")
+    if not quoted:
+        return ""
+    ours = queries.words_of_part(connection, contact=contact, provider_id=quoted[0])
+    if ours is not None:
+        return str(ours)
+    theirs = queries.words_of_message(connection, contact=contact, id=quoted[1])
+    return str(json.loads(theirs)["text"]) if theirs else ""

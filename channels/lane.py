@@ -4,38 +4,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal
 
 from agent.errors import CloneError, StorageError, TemporaryError
-from agent.messages import Reply, Turn
+from agent.messages import Reply, Turn, TurnMessage
 from channels.backoff import backoff
 from channels.delivery import Delivery, Store
 from channels.errands import Errands
-from channels.outbox import Outbox
+from channels.outbox import Draft, Outbox
 from channels.sender import Sender
-from channels.turns import Held, Run, Turns, Wait
+from channels.steps import Held, Refuse, Run, Wait
+from channels.thinking import Mind, think
+from channels.turns import Turns
+from channels.typing import Typing
 
 #: A turn whose attempts fail is given up after so many; one whose worker dies, after so many.
 MAX_FAILURES = 3
 MAX_ATTEMPTS = 8
-#: The mind keeps its deadline by itself; this much later the lane takes the turn from it.
-_GRACE_SECONDS = 1.0
-#: How long a cancelled mind may take to put its things away.
-CANCEL_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-class Mind(Protocol):
-    """Answers turns; `agent.clone.Clone` does."""
-
-    async def answer(self, turn: Turn, deadline: float) -> Reply:
-        """Return the reply, before `deadline` (of the event loop's clock) or with an error."""
-        ...
-
-    def apology(self, turn: Turn) -> str:
-        """Return what the contact is told when the turn failed."""
-        ...
 
 
 class Lane:
@@ -66,6 +53,7 @@ class Lane:
         self._turn_seconds = turn_seconds
         self._places = places
         self._delivery = Delivery(outbox, senders, store, alert)
+        self._typing: Typing | None = None
         self._news = asyncio.Event()
         self._deadline: tuple[str, float] = ("", 0.0)
         self._stopping = False
@@ -84,17 +72,25 @@ class Lane:
 
         Raises `StorageError` when the database does not take part; the work is still in it.
         """
-        while True:
-            self._news.clear()
-            part = await self._store(self._outbox.next, self._contact)
-            if part is not None and part.wait <= 0.0:
-                await self._delivery.attempt(part)
-            elif self._stopping:
-                return
-            elif part is not None:
-                await self._pause(part.wait)
-            elif not await self._take_turn() and not self._news.is_set():
-                return
+        try:
+            while await self._step():
+                pass
+        finally:
+            self._stop_typing()
+
+    async def _step(self) -> bool:
+        """Do the next thing; False when there is none, or when stopped."""
+        self._news.clear()
+        part = await self._store(self._outbox.next, self._contact)
+        if part is not None and part.wait <= 0.0:
+            await self._delivery.attempt(part)
+        elif self._stopping:
+            return False
+        elif part is not None:
+            await self._pause(part.wait)
+        else:
+            return await self._take_turn() or self._news.is_set()
+        return True
 
     async def _take_turn(self) -> bool:
         """Deal with the contact's next turn; False when there is none."""
@@ -105,7 +101,11 @@ class Lane:
             step = await self._store(self._turns.next, self._contact)
             if isinstance(step, Run):
                 await self._answer(step)
+            elif isinstance(step, Refuse):
+                await self._refuse(step)
         if isinstance(step, Wait):
+            if step.message is not None:
+                self._show_typing(step.channel, step.message)
             await self._pause(step.seconds)
         elif isinstance(step, Held):
             _log.warning(
@@ -120,10 +120,15 @@ class Lane:
             await self._give_up(turn, "every attempt was cut short")
             return
         try:
-            sender = self._senders[turn.channel]
-            self._errands.start(sender.typing(turn.messages[-1]))
-            reply = await self._think(turn, self._deadline_of(turn))
-            parts = () if reply is None else sender.parts(reply.text)
+            self._show_typing(turn.channel, turn.messages[-1])
+            reply = await think(
+                self._mind,
+                turn,
+                self._deadline_of(turn),
+                news=self._news,
+                is_over=lambda: self._store(self._turns.restart, turn),
+            )
+            drafts = () if reply is None else self._drafts(turn, reply.text)
         except StorageError:
             raise  # ours, not the mind's: nothing can be recorded now, so nothing is decided
         except TemporaryError as error:
@@ -135,7 +140,16 @@ class Lane:
             await self._give_up(turn, type(error).__name__)
         else:
             if reply is not None:
-                await self._finish(turn, reply, parts)
+                await self._finish(turn, reply, drafts)
+
+    def _show_typing(self, channel: str, message: TurnMessage) -> None:
+        if self._typing is None:
+            self._typing = Typing(self._senders[channel].typing, self._errands)
+        self._typing.show(message)
+
+    def _stop_typing(self) -> None:
+        if self._typing is not None:
+            self._typing.stop()
 
     def _deadline_of(self, turn: Turn) -> float:
         """One deadline bounds a turn, however often it is started over."""
@@ -143,35 +157,12 @@ class Lane:
             self._deadline = (turn.id, asyncio.get_running_loop().time() + self._turn_seconds)
         return self._deadline[1]
 
-    async def _think(self, turn: Turn, deadline: float) -> Reply | None:
-        """Return the reply, or None when the contact said more and the turn starts over."""
-        thinking = asyncio.ensure_future(self._mind.answer(turn, deadline))
-        try:
-            while await self._news_before(thinking, deadline + _GRACE_SECONDS):
-                if await self._store(self._turns.restart, turn):
-                    return None
-            return _result(thinking)
-        finally:
-            await _cancel(thinking, turn)
-
-    async def _news_before(self, thinking: "asyncio.Future[Reply]", end: float) -> bool:
-        """Wait for the reply; True when the contact may have said something before it came."""
-        news = asyncio.ensure_future(self._news.wait())
-        try:
-            left = max(0.0, end - asyncio.get_running_loop().time())
-            await asyncio.wait((thinking, news), timeout=left, return_when="FIRST_COMPLETED")
-        finally:
-            news.cancel()
-        if thinking.done():
-            return False
-        if not self._news.is_set():
-            raise TemporaryError("the turn's time is over", code="deadline")
-        self._news.clear()
-        return True
-
-    async def _finish(self, turn: Turn, reply: Reply, parts: Sequence[str]) -> None:
-        if not await self._store(self._turns.finish, turn, reply, parts):
+    async def _finish(self, turn: Turn, reply: Reply, drafts: Sequence[Draft]) -> None:
+        if not await self._store(self._turns.finish, turn, reply, drafts):
             return
+        self._stop_typing()
+        if reply.hand_over:
+            self._alert("hand_over", turn.id)
         _log.info(
             "turn answered",
             extra={
@@ -181,7 +172,7 @@ class Lane:
                 "route": ">".join(reply.route),
                 "model": reply.model,
                 "seconds": round(reply.seconds, 3),
-                "parts": len(parts),
+                "parts": len(drafts),
             },
         )
 
@@ -197,44 +188,39 @@ class Lane:
             extra={"action": "turn_retried", "turn_id": run.turn.id, "error": str(error)},
         )
 
+    async def _refuse(self, step: Refuse) -> None:
+        """Meet a turn that is one too many with a word about it, or with silence."""
+        drafts = () if step.told else self._line(step.turn, "later")
+        await self._store(self._turns.refuse, step.turn, drafts)
+        _log.warning(
+            "turn refused: too many",
+            extra={
+                "action": "turn_refused",
+                "turn_id": step.turn.id,
+                "contact": step.turn.contact,
+            },
+        )
+
     async def _give_up(self, turn: Turn, error: str) -> None:
-        await self._store(self._turns.fail, turn, error, self._apology(turn))
+        await self._store(self._turns.fail, turn, error, self._line(turn, "apology"))
+        self._stop_typing()
         _log.error(
             "turn failed",
             extra={"action": "turn_failed", "turn_id": turn.id, "error": error},
         )
         self._alert("turn_failed", turn.id)
 
-    def _apology(self, turn: Turn) -> Sequence[str]:
+    def _line(self, turn: Turn, which: Literal["apology", "later"]) -> Sequence[Draft]:
         try:
-            return self._senders[turn.channel].parts(self._mind.apology(turn))
+            return self._drafts(turn, self._mind.line(turn, which))
         except Exception:  # noqa: BLE001 - a turn that cannot even fail would come back for ever
-            _log.exception("no apology", extra={"action": "apology_broke", "turn_id": turn.id})
+            _log.exception("no line", extra={"action": "line_broke", "turn_id": turn.id})
             return ()
+
+    def _drafts(self, turn: Turn, text: str) -> Sequence[Draft]:
+        return [Draft(body) for body in self._senders[turn.channel].parts(text)]
 
     async def _pause(self, seconds: float) -> None:
         """Rest for some seconds, or until something rings."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
-
-
-def _result(thinking: "asyncio.Future[Reply]") -> Reply:
-    """Return the mind's reply, or raise what the lane knows what to do with."""
-    if thinking.cancelled():
-        raise TemporaryError("the attempt was cancelled", code="cancelled")
-    try:
-        return thinking.result()
-    except StorageError as error:
-        raise TemporaryError(f"the memory failed: {error}", code="storage") from error
-
-
-async def _cancel(thinking: "asyncio.Future[Reply]", turn: Turn) -> None:
-    """End a mind that still thinks, so that its checkpoint is written, or not, before a re-run."""
-    if thinking.done():
-        return
-    thinking.cancel()
-    await asyncio.wait((thinking,), timeout=CANCEL_SECONDS)
-    if not thinking.done():
-        _log.error("mind does not stop", extra={"action": "mind_stuck", "turn_id": turn.id})
-    elif not thinking.cancelled():
-        thinking.exception()  # looked at, so that it is not reported as forgotten

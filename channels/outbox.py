@@ -1,7 +1,7 @@
 """The durable outbox: parts of replies in order, each recorded before and after it is sent."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ LOOK_UP_SECONDS = 3.0
 Form = Literal["text", "ogg", "mp3"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A message to be sent: its words, and the name of the file that speaks them."""
 
@@ -27,7 +27,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One message to send."""
+    """One message to send, or one that was sent and did not arrive."""
 
     id: str
     turn_id: str
@@ -39,12 +39,21 @@ class Part:
     media: str = ""
     #: Attempts begun so far.
     attempts: int
-    #: When it was first handed over, if the end of that is unknown; Unix seconds.
-    sending_at: float | None
+    created_at: float = 0.0
+    #: When it was first handed over; None when it never was. Both in Unix seconds.
+    sending_at: float | None = None
+    #: Whether the end of the last attempt is unknown.
+    in_doubt: bool = False
     #: Seconds until it may leave, 0 when it may now.
     wait: float = 0.0
-    #: True when its reply has become too old to be sent.
+    #: Seconds since the first attempt.
+    age: float = 0.0
+    #: True when the contact or the reply has been silent for too long for free words.
     too_old: bool = False
+    #: The channel took it, and reported later that it did not arrive.
+    undelivered: bool = False
+    #: The error code of that report.
+    delivery_error: str = ""
 
 
 class Outbox:
@@ -56,19 +65,25 @@ class Outbox:
         self._clock = clock
 
     def next(self, contact: str) -> Part | None:
-        """Return the contact's first part that has not left."""
+        """Return the contact's first part that has not left, or did not arrive."""
         with self._database.read() as connection:
             row = self._queries.next_part(connection, contact=contact)
         if row is None:
             return None
         now = self._clock()
+        undelivered = row["status"] == "sent"
+        plain = ("id", "turn_id", "contact", "channel", "address", "body", "form", "media")
         return Part(
-            **{key: row[key] for key in ("id", "turn_id", "contact", "channel", "address")},
-            body=row["body"],
+            **{key: row[key] for key in plain},
             attempts=row["attempts"],
-            sending_at=row["sending_at"] if row["status"] == "sending" else None,
-            wait=seconds_until(row["due_at"], row["noted_at"], now),
-            too_old=now - row["created_at"] > HELD_SECONDS,
+            created_at=row["created_at"],
+            sending_at=row["sending_at"],
+            in_doubt=row["status"] == "sending",
+            wait=0.0 if undelivered else seconds_until(row["due_at"], row["noted_at"], now),
+            age=0.0 if row["sending_at"] is None else max(0.0, now - row["sending_at"]),
+            too_old=now - min(row["created_at"], row["last_message_at"]) > HELD_SECONDS,
+            undelivered=undelivered,
+            delivery_error=row["delivery_error"],
         )
 
     def known_ids(self, part: Part) -> set[str]:
@@ -78,7 +93,10 @@ class Outbox:
             return {row["provider_id"] for row in rows}
 
     def sending(self, part: Part) -> bool:
-        """Record that the part is about to be handed over; False if another worker did so since."""
+        """Record that the part is about to be handed over.
+
+        False when it is not to leave any more, or another worker handed it over since.
+        """
         with self._database.write() as connection:
             now = self._clock()
             marked = self._queries.mark_sending(
@@ -113,7 +131,56 @@ class Outbox:
                 error=error,
             )
 
-    def failed(self, part: Part, error: str) -> None:
+    def closed(self, part: Part, status: Literal["failed", "held"], error: str) -> None:
         """Give the part up, and with it the rest of its reply."""
         with self._database.write() as connection:
-            self._queries.mark_failed(connection, turn_id=part.turn_id, error=error)
+            self._queries.mark_closed(
+                connection, id=part.id, turn_id=part.turn_id, status=status, error=error
+            )
+
+    def unreachable(self, part: Part, code: str, error: str) -> None:
+        """Record that the contact cannot be reached, and give up all they would be sent."""
+        with self._database.write() as connection:
+            self._queries.note_unreachable(connection, contact=part.contact, code=code)
+            self._queries.close_all_parts(connection, contact=part.contact, error=error)
+            self._queries.mark_closed(
+                connection, id=part.id, turn_id=part.turn_id, status="failed", error=error
+            )
+
+    def rest_of_reply(self, part: Part) -> list[str]:
+        """Return the words of a part and of those that are to follow it."""
+        with self._database.read() as connection:
+            rows = self._queries.rest_of_reply(connection, id=part.id, turn_id=part.turn_id)
+            return [row["body"] for row in rows]
+
+    def replace(
+        self, part: Part, drafts: Sequence[Draft], seconds: float, error: str, attempts: int
+    ) -> None:
+        """Send other messages instead of a part, in some seconds.
+
+        Cut smaller, they stand for the rest of its reply as well. They begin with the attempts
+        that the part came to, so that nothing is sent over and over.
+        """
+        with self._database.write() as connection:
+            now = self._clock()
+            replaced = {part.id}
+            if len(drafts) > 1:
+                rows = self._queries.rest_of_reply(connection, id=part.id, turn_id=part.turn_id)
+                replaced |= {row["id"] for row in rows}
+            for id_ in replaced:
+                self._queries.mark_replaced(connection, id=id_, error=error)
+            for number, draft in enumerate(drafts):
+                self._queries.insert_part(
+                    connection,
+                    id=f"{part.id}.{number}",
+                    turn_id=part.turn_id,
+                    contact=part.contact,
+                    body=draft.body,
+                    form=draft.form,
+                    media=draft.media,
+                    attempts=attempts,
+                    sending_at=part.sending_at or now,
+                    created_at=part.created_at,
+                    due_at=now + seconds,
+                    now=now,
+                )

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from agent.errors import VendorError
 from agent.messages import TurnMessage
 from channels.outbox import Part
 
@@ -12,6 +13,14 @@ class Sender(Protocol):
 
     def parts(self, text: str) -> Sequence[str]:
         """Cut a reply into the messages that the channel can carry, in order."""
+        ...
+
+    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
+        """Cut messages that the channel found too long, the first of them at least in two."""
+        ...
+
+    def undelivered(self, part: Part) -> VendorError:
+        """Return what it means that a part, though taken, was reported not to have arrived."""
         ...
 
     async def send(self, part: Part) -> str:

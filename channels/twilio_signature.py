@@ -28,35 +28,43 @@ class SignatureCheck:
         # As bytes: `compare_digest` refuses text beyond ASCII, and a client may send any.
         given = request.headers.get(HEADER, "").encode("utf-8", "surrogateescape")
         try:
-            addresses = _with_and_without_port(self._address(request))
+            target = _target(request)
+            bases = _with_and_without_port(self._base or _own_base(request))
+            right = [self._sign(base + target, request.form) for base in bases]
         except (ValueError, KeyError):
             return False  # a scheme, a host or a target that is no address
-        verdicts = [
-            hmac.compare_digest(given, self._sign(address, request.form)) for address in addresses
-        ]
+        verdicts = [hmac.compare_digest(given, signature) for signature in right]
         return any(verdicts)
 
     def _sign(self, address: str, form: Mapping[str, Any]) -> bytes:
         return str(self._validator.compute_signature(address, form)).encode()
 
-    def _address(self, request: Request) -> str:
-        """The address as Twilio wrote it: percent-encoding untouched, no client's header in it."""
-        raw = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or request.path
-        target = urlsplit(raw)
-        path = f"{target.path}?{target.query}" if target.query else target.path
-        return f"{self._base or _own_base(request)}{path}"
+
+def _target(request: Request) -> str:
+    """The path and query exactly as they were sent: Flask's own would be decoded."""
+    raw = _raw_target(request)
+    if not raw:  # a server that keeps it from us: good enough for paths of plain letters
+        query = request.environ.get("QUERY_STRING", "")
+        return f"{request.path}?{query}" if query else request.path
+    if raw.startswith("/"):
+        return raw
+    return urlsplit(raw)._replace(scheme="", netloc="").geturl()  # an address in full
 
 
 def _own_base(request: Request) -> str:
     """Without a public address: what the request says of itself, a proxy's prefix included."""
     prefix = request.root_path.rstrip("/")
-    raw = str(request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or "")
-    return request.host_url.rstrip("/") + ("" if raw.startswith(f"{prefix}/") else prefix)
+    inside = _raw_target(request).startswith(f"{prefix}/")
+    return request.host_url.rstrip("/") + ("" if inside else prefix)
 
 
-def _with_and_without_port(address: str) -> tuple[str, str]:
+def _raw_target(request: Request) -> str:
+    return str(request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or "")
+
+
+def _with_and_without_port(base: str) -> tuple[str, str]:
     """Twilio's signers disagree on whether the standard port is part of the address."""
-    parts = urlsplit(address)
+    parts = urlsplit(base)
     port = parts.port
     host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
     numbered = f"{host}:{port or _PORTS[parts.scheme]}"

@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +16,10 @@ from channels.dispatch import Dispatcher
 from channels.home import home_blueprint
 from channels.inbox import Inbox
 from channels.ledger import Ledger
-from channels.reception import Reception
+from channels.receipts import Receipts
+from channels.reception import DoorLines, Reception
 from channels.simulator import simulator_blueprint
+from channels.standing import Limits
 from channels.twilio_signature import SignatureCheck
 from channels.whatsapp import whatsapp_blueprint
 
@@ -35,8 +36,7 @@ def build_web(
     *,
     settings: Settings,
     name: str,
-    languages: tuple[str, ...],
-    shortcuts: Mapping[str, str],
+    lines: DoorLines,
     keys: Keys,
     database: Ledger,
     dispatcher: Dispatcher,
@@ -50,17 +50,19 @@ def build_web(
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     database.migrate()
-    reception = Reception(Inbox(database, keys), shortcuts, dispatcher.wake)
+    inbox = Inbox(database, keys, limits=Limits.of(settings))
+    reception = Reception(inbox, lines, dispatcher.wake)
     token = settings.twilio.auth_token.reveal()
     check = SignatureCheck(token, settings.public_base_url) if token else None
-    app.register_blueprint(whatsapp_blueprint(reception, check))
+    receipts = Receipts(database, dispatcher.wake)
+    app.register_blueprint(whatsapp_blueprint(reception, receipts, check))
     if settings.simulator == "on" or (settings.simulator == "auto" and simulator):
         page_token = None if simulator else _page_token()
         app.register_blueprint(
             simulator_blueprint(
                 conversation=StoredConversation(database, keys, reception),
                 persona_name=name,
-                languages=languages,
+                languages=tuple(lines.opted_out),
                 token=page_token,
             )
         )

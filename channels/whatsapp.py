@@ -1,107 +1,96 @@
-"""The WhatsApp door: Twilio's webhook, from a signed form to a stored message."""
+"""The WhatsApp door: Twilio's webhooks, from a signed form to a stored message or report."""
 
 import logging
 
 from flask import Blueprint, Response, request
 from twilio.twiml.messaging_response import MessagingResponse
-from werkzeug.datastructures import MultiDict
 
 from agent.errors import StorageError
-from agent.messages import TEXT_LIMIT, IncomingMessage, Kind, Media
-from agent.text import clean
 from channels.reception import Reception
+from channels.reports import ReportTaker
+from channels.twilio_form import Refusal, is_report, message_from, report_from
 from channels.twilio_signature import SignatureCheck
 
-CHANNEL = "whatsapp"
-_MOST_MEDIA = 10
+#: The query field of a status callback's address that names our part.
+PART_FIELD = "o"
+#: Twilio sends some thirty fields; sorting and hashing many thousands would cost a stranger little
+#: and us a third of a second.
+_MOST_FIELDS = 200
 
-_KINDS: dict[str, Kind] = {
-    "text": "text",
-    "button": "text",
-    "interactive": "text",
-    "audio": "audio",
-    "image": "image",
-    "video": "video",
-    "document": "document",
-    "sticker": "sticker",
-    "location": "location",
-}
 _log = logging.getLogger(__name__)
 
 
-def whatsapp_blueprint(reception: Reception, check: SignatureCheck | None) -> Blueprint:
-    """Return the webhook; without a check (no auth token) the door stays closed."""
-    blueprint = Blueprint("whatsapp", __name__, url_prefix="/webhook")
+def whatsapp_blueprint(
+    reception: Reception, reports: ReportTaker, check: SignatureCheck | None
+) -> Blueprint:
+    """Return the webhooks; without a check (no auth token) the door stays closed."""
+    blueprint = Blueprint("whatsapp", __name__, url_prefix="/webhook/whatsapp")
 
-    @blueprint.post("/whatsapp")
+    @blueprint.before_request
+    def admit() -> Response | None:
+        # Before every route of this door, so that none can forget it.
+        return _turned_away(check)
+
+    @blueprint.post("")
     def receive() -> Response:
-        if check is None:
-            _log.error(
-                "WhatsApp door is closed: TWILIO_AUTH_TOKEN is not set",
-                extra={"action": "webhook_closed"},
-            )
-            return Response("TWILIO_AUTH_TOKEN is not set", 403, mimetype="text/plain")
-        if not check.holds(request):
-            _log.warning("webhook signature refused", extra={"action": "signature_refused"})
-            return Response("wrong signature", 403, mimetype="text/plain")
-        if "MessageStatus" in request.form:
-            # A status callback that was pointed here: it is about our own message, and answering
-            # it would be a talk with ourselves.
-            return Response(status=204)
-        message = parse(request.form)
-        if message is None:
-            return Response("MessageSid or From is missing", 400, mimetype="text/plain")
+        if is_report(request.form):
+            # A callback that was pointed here: answering it would be a talk with ourselves.
+            return report()
+        message = message_from(request.form)
+        if isinstance(message, Refusal):
+            return _refused(message)
         try:
             answer = reception.receive(message)
         except StorageError:
             _log.exception("message not stored", extra={"action": "message_not_stored"})
-            return Response("not stored, try again", 503, mimetype="text/plain")
+            return _plain("not stored, try again", 503)
         return _twiml(answer)
+
+    @blueprint.post("/status")
+    def report() -> Response:
+        found = report_from(request.form, request.args.get(PART_FIELD, ""))
+        if isinstance(found, Refusal):
+            return _refused(found)
+        if found is None:
+            _log.info("report on no part of ours", extra={"action": "report_ignored"})
+            return Response(status=204)
+        try:
+            reports.take(found)
+        except StorageError:
+            _log.exception(
+                "report not stored",
+                extra={"action": "report_not_stored", "part_id": found.part_id},
+            )
+            return _plain("not stored, try again", 503)
+        return Response(status=204)
 
     return blueprint
 
 
-def parse(form: MultiDict[str, str]) -> IncomingMessage | None:
-    """Return Twilio's form as a message, or None when it names no message or no sender.
-
-    https://www.twilio.com/docs/messaging/guides/webhook-request
-    """
-    message_id, sender = form.get("MessageSid", ""), form.get("From", "")
-    contact_id = form.get("ExternalUserId") or sender
-    if not message_id or not contact_id:
-        return None
-    media = _media(form)
-    text = clean(form.get("ButtonText") or form.get("Body", "")).strip()[:TEXT_LIMIT]
-    return IncomingMessage(
-        channel=CHANNEL,
-        message_id=message_id,
-        contact_id=contact_id,
-        address=sender or contact_id,
-        kind=_kind(form, media, text),
-        text=text,
-        media=media,
-    )
+def _turned_away(check: SignatureCheck | None) -> Response | None:
+    """Return the refusal of a request that Twilio did not sign with our token."""
+    if check is None:
+        _log.error(
+            "WhatsApp door is closed: TWILIO_AUTH_TOKEN is not set",
+            extra={"action": "webhook_closed"},
+        )
+        return _plain("TWILIO_AUTH_TOKEN is not set", 403)
+    if len(request.form) > _MOST_FIELDS:
+        _log.warning("form refused unread", extra={"action": "form_refused", "reason": "fields"})
+        return _plain("too many fields", 413)
+    if not check.holds(request):
+        _log.warning("webhook signature refused", extra={"action": "signature_refused"})
+        return _plain("wrong signature", 403)
+    return None
 
 
-def _media(form: MultiDict[str, str]) -> tuple[Media, ...]:
-    """WhatsApp carries one file a message, Twilio's form up to ten."""
-    return tuple(
-        Media(url=form[f"MediaUrl{n}"], content_type=form.get(f"MediaContentType{n}", "").lower())
-        for n in range(_MOST_MEDIA)
-        if form.get(f"MediaUrl{n}")
-    )
+def _refused(refusal: Refusal) -> Response:
+    _log.warning("signed form refused", extra={"action": "form_refused", "reason": refusal.reason})
+    return _plain(refusal.sentence, 400)
 
 
-def _kind(form: MultiDict[str, str], media: tuple[Media, ...], text: str) -> Kind:
-    kind = _KINDS.get(form.get("MessageType", "").lower())
-    if kind is not None:
-        return kind
-    if media:
-        family = media[0].content_type.partition("/")[0]
-        return _KINDS.get(family, "document")
-    if form.get("Latitude"):
-        return "location"
-    return "text" if text else "other"
+def _plain(sentence: str, status: int) -> Response:
+    return Response(sentence, status, mimetype="text/plain")
 
 
 def _twiml(answer: str | None) -> Response:

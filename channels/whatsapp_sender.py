@@ -4,12 +4,15 @@ import contextlib
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
-from agent.errors import InDoubtError, PermanentError, TemporaryError, VendorError
+from agent.errors import InDoubtError, TemporaryError, VendorError
 from agent.messages import TurnMessage
-from agent.vendors import Vendor, explain_http
+from agent.vendors import Vendor
+from channels.formatting import whatsapp_text
 from channels.outbox import Part
 from channels.parts import split_reply
+from channels.twilio_errors import explain_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,31 +22,53 @@ if TYPE_CHECKING:
 #: How far back a lost part is looked for; Twilio's clock and ours may differ by some seconds.
 _LOOK_BACK_SECONDS = 60.0
 _LOOK_UP_LIMIT = 20
+#: No message so short, in characters, is too long.
+_SMALLEST = 100
 
 
 class WhatsAppSender:
-    """The `Sender` of WhatsApp through Twilio."""
+    """The `Sender` of WhatsApp through Twilio.
 
-    def __init__(self, sender: str, connect: "Callable[[], Client]") -> None:
+    `public_base_url` is where Twilio fetches recordings and, over https, reports what became of
+    a message. Without one there are no reports, and a recording leaves as its words.
+    """
+
+    def __init__(
+        self, sender: str, connect: "Callable[[], Client]", public_base_url: str = ""
+    ) -> None:
         self._sender = sender
         #: Called at the first send, in the event loop: a clone without WhatsApp loads no Twilio.
         self._connect = connect
+        base = urlsplit(public_base_url)._replace(query="", fragment="")
+        self._public = base.geturl().rstrip("/")
         # A send is never repeated blindly, so one attempt; the lane looks it up and repeats.
-        self._sending = Vendor("twilio", self._explain, attempts=1, attempt_seconds=15.0)
-        self._asking = Vendor("twilio", self._explain, attempts=2, attempt_seconds=10.0)
+        self._sending = Vendor("twilio", _explain, attempts=1, attempt_seconds=15.0)
+        self._asking = Vendor("twilio", _explain, attempts=2, attempt_seconds=10.0)
         # An account without typing indicators must not close the way to the rest.
-        self._typing = Vendor("twilio", self._explain, attempts=1, attempt_seconds=5.0)
+        self._typing = Vendor("twilio", _explain, attempts=1, attempt_seconds=5.0)
 
     def parts(self, text: str) -> Sequence[str]:
-        """Cut a reply where WhatsApp's length of 1,600 characters asks for it."""
-        return split_reply(text)
+        """Write a reply in WhatsApp's marks, and cut it where its length asks for it."""
+        return split_reply(whatsapp_text(text))
+
+    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
+        """Cut messages that were found too long to half the first one's length, losing nothing."""
+        limit = max(_SMALLEST, len(bodies[0]) // 2)
+        return [
+            piece for body in bodies for piece in split_reply(body, limit=limit, most=len(body))
+        ]
+
+    def undelivered(self, part: Part) -> VendorError:
+        """Return what the error code of a part's report means."""
+        return explain_report(part.delivery_error)
 
     async def send(self, part: Part) -> str:
-        """Hand a part to Twilio and return its `SM…` id."""
+        """Hand a part to Twilio and return its id, `SM…` or `MM…`."""
+        fields = self._fields(part)
         try:
             message = await self._sending.call(
                 lambda: self._client.messages.create_async(
-                    to=part.address, from_=self._sender, body=part.body
+                    to=part.address, from_=self._sender, **fields
                 )
             )
         except TemporaryError as error:
@@ -53,17 +78,18 @@ class WhatsAppSender:
         return str(message.sid)
 
     async def find(self, part: Part, known: Collection[str]) -> str | None:
-        """Look for a part among what Twilio holds for its recipient, by time and text."""
+        """Look for a part among what Twilio holds for its recipient, by time and content."""
         since = (part.sending_at or 0.0) - _LOOK_BACK_SECONDS
         listed = await self._asking.call(
             lambda: self._client.messages.list_async(
                 to=part.address, from_=self._sender, limit=_LOOK_UP_LIMIT
             )
         )
+        is_this = _holds_a_file if self._is_recording(part) else _has_words(part.body)
         for message in listed:
             created: Any = message.date_created
             recent = created is None or created.timestamp() >= since
-            if recent and message.body == part.body and message.sid not in known:
+            if recent and message.sid not in known and is_this(message):
                 return str(message.sid)
         return None
 
@@ -88,24 +114,34 @@ class WhatsAppSender:
     def _client(self) -> "Client":
         return self._connect()
 
-    def _explain(self, error: Exception) -> VendorError:
-        from aiohttp import ClientConnectorError
-        from twilio.base.exceptions import TwilioException
+    def _fields(self, part: Part) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        if self._is_recording(part):
+            # WhatsApp shows no words beside a recording, and takes one file a message.
+            fields["media_url"] = [f"{self._public}/media/{part.media}"]
+        else:
+            fields["body"] = part.body
+        if self._public.startswith("https:"):
+            path = f"/webhook/whatsapp/status?o={quote(part.id, safe='')}"
+            fields["status_callback"] = f"{self._public}{path}"
+        return fields
 
-        if isinstance(error, ClientConnectorError):
-            return TemporaryError("twilio could not be reached", code="connection")
-        if not isinstance(error, TwilioException):
-            return InDoubtError("the connection to twilio broke", code="connection")
-        status, code = _status_of(error)
-        if status is None:
-            return PermanentError("twilio's client refused: check TWILIO_ACCOUNT_SID and its token")
-        told = explain_http("twilio", status, code, self._client.http_client.retry_after)
-        # A server that broke may have done its work before.
-        return InDoubtError(str(told), code=told.code) if status >= 500 else told
+    def _is_recording(self, part: Part) -> bool:
+        return part.form != "text" and bool(self._public)
 
 
-def _status_of(error: Exception) -> tuple[int | None, str]:
-    """Return status and code of Twilio's answer; a failed listing carries only the answer."""
-    answer = error.args[1] if len(error.args) > 1 else None
-    status = getattr(error, "status", None) or getattr(answer, "status_code", None)
-    return status, str(getattr(error, "code", None) or "")
+def _has_words(body: str) -> "Callable[[Any], bool]":
+    """Compare without white space: whether Twilio keeps it as it was is written nowhere."""
+    words = body.split()
+    return lambda message: (message.body or "").split() == words
+
+
+def _holds_a_file(message: Any) -> bool:
+    """Tell a message with a file from one whose words were erased since."""
+    carries_file = message.num_media not in (None, "0") or message.sid.startswith("MM")
+    return carries_file and not (message.body or "").strip()
+
+
+def _explain(error: Exception) -> VendorError:
+    """Return our error for what the transport let through: a 2xx that holds no message."""
+    return InDoubtError(f"twilio's answer has no sense: {type(error).__name__}", code="answer")

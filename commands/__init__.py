@@ -9,7 +9,9 @@ from agent.errors import CloneError, SettingsError, StorageError
 from commands.failure import Failure, WrongSetup
 
 #: In the order in which a newcomer needs them; each is the function of the module of its name.
-COMMANDS = ("init", "doctor", "serve", "work", "index", "ask", "chat", "graph", "migrate")
+COMMANDS = (
+    "init", "doctor", "serve", "work", "index", "ask", "chat", "contacts", "graph", "migrate",
+)  # fmt: skip
 
 
 class CommandLine(click.Group):

@@ -1,11 +1,10 @@
-"""What `clone doctor` looks at in the set-up: persona, models, WhatsApp's settings, hosting."""
+"""What `clone doctor` looks at in the set-up: persona, models, simulator, hosting."""
 
 import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from agent.settings import HOUSE, SAMPLE
 from commands.exposure import is_local
@@ -13,14 +12,13 @@ from commands.finding import Finding, broken, doubtful, fine
 
 if TYPE_CHECKING:
     from agent.services import Services
-    from agent.settings import Settings, Twilio
+    from agent.settings import Settings
     from prompts.persona import Persona
 
 #: A model's last days are told of this many days ahead.
 WARN_DAYS = 60
 _SHUTDOWNS = HOUSE / "agent" / "adapters" / "shutdowns.toml"
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
-_SENDER = re.compile(r"whatsapp:\+\d{7,15}")
 
 
 def check_persona(persona: "Persona", settings: "Settings") -> Iterator[Finding]:
@@ -97,59 +95,6 @@ def check_shutdowns(settings: "Settings", today: date) -> Iterator[Finding]:
             elif left <= WARN_DAYS:
                 told = f"{model} is switched off on {each['day']}, in {left} days."
                 yield doubtful("model dates", told, remedy)
-
-
-def check_whatsapp(twilio: "Twilio") -> Iterator[Finding]:
-    """Tell whether Twilio's settings belong together and look like Twilio's."""
-    parts = {
-        "TWILIO_ACCOUNT_SID": bool(twilio.account_sid),
-        "TWILIO_AUTH_TOKEN": bool(twilio.auth_token),
-        "TWILIO_WHATSAPP_FROM": bool(twilio.whatsapp_from),
-    }
-    missing = [name for name, given in parts.items() if not given]
-    if len(missing) == len(parts):
-        yield fine("whatsapp", "Not connected; the simulator and `clone chat` need no WhatsApp.")
-        return
-    wrong = False
-    if missing:
-        wrong = True
-        told = f"Twilio is set by half: without {' and '.join(missing)} nothing can be " + (
-            "received." if "TWILIO_AUTH_TOKEN" in missing else "sent."
-        )
-        yield broken("whatsapp", told, "copy the values from Twilio's console into .env")
-    if twilio.account_sid and not re.fullmatch(r"AC[0-9a-fA-F]{32}", twilio.account_sid):
-        wrong = True
-        told = "TWILIO_ACCOUNT_SID is not an account's: AC and 32 digits from 0 to f."
-        yield broken("whatsapp", told, "copy the Account SID from Twilio's console")
-    if twilio.whatsapp_from and not _SENDER.fullmatch(twilio.whatsapp_from):
-        wrong = True
-        told = "TWILIO_WHATSAPP_FROM is not a number in international form."
-        yield broken("whatsapp", told, "write it as whatsapp:+14155238886")
-    if twilio.api_base_url:
-        told = "TWILIO_API_BASE_URL is set, so that nothing reaches Twilio."
-        yield doubtful("whatsapp", told, "it is for tests only: take it out")
-    if not wrong:
-        yield fine("whatsapp", "Twilio's account, token and number are set.")
-
-
-def check_public_address(settings: "Settings") -> Iterator[Finding]:
-    """Tell whether Twilio can call the address that the settings name."""
-    address = urlsplit(settings.public_base_url)
-    if not settings.public_base_url:
-        if settings.twilio.auth_token:
-            told = "PUBLIC_BASE_URL is not set: behind a proxy or tunnel every signature differs."
-            yield doubtful("address", told, "set it to the https address that Twilio calls")
-    elif address.scheme != "https":
-        told = "PUBLIC_BASE_URL is not https: what contacts write would travel in the open."
-        yield broken("address", told, "put the clone behind https, and write https:// here")
-    elif address.query or address.fragment or address.username:
-        told = "PUBLIC_BASE_URL holds more than host and path."
-        yield broken("address", told, "leave out what stands behind ? or #, and any password")
-    elif address.path.endswith("/webhook/whatsapp"):
-        told = "PUBLIC_BASE_URL ends with the webhook's own path."
-        yield broken("address", told, "write it without /webhook/whatsapp")
-    else:
-        yield fine("address", f"Twilio's webhook is {settings.public_base_url}/webhook/whatsapp.")
 
 
 def check_exposure(settings: "Settings") -> Iterator[Finding]:

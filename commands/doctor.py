@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import logging
-import sqlite3
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,25 +18,26 @@ from commands.checks import (
     check_features,
     check_hosting,
     check_persona,
-    check_public_address,
     check_shutdowns,
-    check_whatsapp,
 )
-from commands.finding import Finding, broken, fine, mistakes
+from commands.conversation_checks import check_contacts, check_replies
+from commands.finding import Finding, fine, mistakes
+from commands.records import open_records
 from commands.state_checks import (
     check_data_folder,
     check_databases,
     check_documents,
     check_index,
-    check_replies,
 )
-from commands.webhook_check import check_webhook
+from commands.whatsapp_steps import walk_whatsapp
 
 if TYPE_CHECKING:
     from commands.application import Application
 
 Check = tuple[str, Callable[[], Iterable[Finding]]]
 
+#: Where the sentences begin.
+_MARGIN = 15
 _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
 
 
@@ -46,7 +48,9 @@ def doctor(app: "Application", as_json: bool) -> None:
     """Look at everything the clone needs, and say what to mend.
 
     Nothing is changed, except that DATABASE_URL's tables are brought up to date, as at any start.
-    The webhook is called as Twilio would, with nothing to store in it.
+    On the way to WhatsApp each step is looked at in turn, and the first that is not done is told
+    with what comes next: Twilio is asked whether it accepts the account, and the webhooks are
+    called as Twilio would, with nothing to store in it.
     ✓ is well, ! deserves a look, ✗ does not work; the exit code is 1 if there is a ✗.
 
     \b
@@ -96,10 +100,8 @@ def _checks(app: "Application") -> list[Check]:
         ("model dates", lambda: check_shutdowns(settings, now.date())),
         ("data folder", lambda: check_data_folder(settings.data)),
         ("database", lambda: _check_database(app)),
-        ("replies", lambda: _check_replies(app, now)),
-        ("whatsapp", lambda: check_whatsapp(settings.twilio)),
-        ("address", lambda: check_public_address(settings)),
-        ("webhook", lambda: check_webhook(settings)),
+        ("replies", lambda: _check_conversations(app, now)),
+        ("whatsapp", lambda: walk_whatsapp(app)),
         ("simulator", lambda: check_exposure(settings)),
         ("hosting", lambda: check_hosting(settings)),
     ]
@@ -126,29 +128,27 @@ def _check_database(app: "Application") -> Iterator[Finding]:
     yield from check_databases(app.settings.data, app.inspect, app.database.queries)
 
 
-def _check_replies(app: "Application", now: datetime) -> Iterator[Finding]:
+def _check_conversations(app: "Application", now: datetime) -> Iterator[Finding]:
     queries = app.database.queries
-    if app.settings.database_url:
-        with app.database.read() as shared:
-            yield from check_replies(shared, queries, now)
-        return
-    path = app.settings.data / "clone.db"
-    if not path.exists():
-        return
-    # Not through `app.database`, which would make or change its tables.
-    connection = app.inspect(path)
-    connection.row_factory = sqlite3.Row
-    try:
-        yield from check_replies(connection, queries, now)
-    except sqlite3.DatabaseError as error:
-        told = f"{path.name} cannot be asked for failed replies: {error}."
-        yield broken("replies", told, "run `clone migrate`; if that does not help, see above")
-    finally:
-        connection.close()
+    with open_records(app) as records:
+        if records is not None:
+            yield from check_replies(records, queries, now)
+            yield from check_contacts(records, queries, now, bool(app.settings.alert_url))
 
 
 def _show(finding: Finding) -> None:
     sign, colour = _SIGNS[finding.state]
-    click.echo(f"{click.style(sign, fg=colour, bold=True)} {finding.check:<12} {finding.told}")
-    if finding.remedy:
-        click.echo(f"{'':<15}→ {finding.remedy}")
+    first, *rest = _lines(finding.told)
+    click.echo(f"{click.style(sign, fg=colour, bold=True)} {finding.check:<12} {first}")
+    for line in rest:
+        click.echo(" " * _MARGIN + line)
+    for number, line in enumerate(_lines(finding.remedy)):
+        click.echo(f"{'':<{_MARGIN}}{' ' if number else '→'} {line}")
+
+
+def _lines(text: str) -> list[str]:
+    """Wrap a sentence for whoever reads it at a terminal; in a pipe it stays one line."""
+    if not sys.stdout.isatty():
+        return [text] if text else []
+    width = max(shutil.get_terminal_size().columns, 60) - _MARGIN - 2
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

@@ -18,9 +18,9 @@ class Finding:
     remedy: str = ""
 
 
-def fine(check: str, told: str) -> Finding:
-    """Return that a thing is as it should be."""
-    return Finding(check, "ok", told)
+def fine(check: str, told: str, remedy: str = "") -> Finding:
+    """Return that a thing is as it should be, with what could come next."""
+    return Finding(check, "ok", told, remedy)
 
 
 def doubtful(check: str, told: str, remedy: str) -> Finding:

@@ -1,26 +1,22 @@
-"""What `clone doctor` looks at in the data: documents, index, databases, replies that failed."""
+"""What `clone doctor` looks at in the data: documents, index, data folder, databases."""
 
 import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.settings import SAMPLE
 from commands.finding import Finding, broken, doubtful, fine
+from commands.wording import counted, some
 from knowledge.documents import SourceFile, Unreadable
 
 if TYPE_CHECKING:
     from knowledge.library import Entry
 
 _SCARCE_BYTES = 200_000_000
-#: A message that waits longer than this is not merely in its turn.
-_PATIENCE = timedelta(minutes=5)
-#: How many names or reasons one sentence holds.
-_MOST = 4
 
 Found = Sequence[SourceFile | Unreadable]
 
@@ -35,7 +31,7 @@ def check_documents(folder: Path, found: Found) -> Iterator[Finding]:
         told = f"There is nothing to read in {folder}: the clone can tell nothing about you."
         yield doubtful("documents", told, "put a biography there, or set CLONE_DOCUMENTS")
     else:
-        yield fine("documents", f"{_counted(files, 'file')} to read in {folder}.")
+        yield fine("documents", f"{counted(files, 'file')} to read in {folder}.")
 
 
 def check_index(
@@ -51,16 +47,16 @@ def check_index(
         unreadable = {name: e.problem for name, e in entries.items() if e.problem} | unreadable
         different = _changed(found, entries)
         documents = sum(not entry.problem for entry in entries.values())
-        told = f"{_counted(documents, 'document')} and {_counted(passages, 'passage')}"
+        told = f"{counted(documents, 'document')} and {counted(passages, 'passage')}"
         if different:
-            told = f"{_counted(different, 'file')} changed since it was made; it holds {told}."
+            told = f"{counted(different, 'file')} changed since it was made; it holds {told}."
             remedy = "it is brought up to date at the next question; or run `clone index`"
             yield doubtful("index", told, remedy)
         else:
             yield fine("index", f"Up to date: {told}.")
     if unreadable:
         reasons = [f"{name} ({reason})" for name, reason in sorted(unreadable.items())]
-        told = f"{_counted(len(reasons), 'file')} cannot be read: {_some(reasons)}."
+        told = f"{counted(len(reasons), 'file')} cannot be read: {some(reasons)}."
         yield doubtful("index", told, "mend or remove them; `clone index` names them all")
 
 
@@ -117,57 +113,3 @@ def check_databases(
             yield broken("database", told, f"stop the clone and restore a backup of {path}")
     if not files:
         yield fine("database", "There are no conversations yet; the first message makes it.")
-
-
-def check_replies(connection: Any, queries: Any, now: datetime) -> Iterator[Finding]:
-    """Tell what was not answered, and why; the connection gives rows by name."""
-    turns = list(queries.troubled_turns(connection))
-    parts = list(queries.troubled_parts(connection))
-    waiting = queries.waiting_since(connection)
-    failed = [row for row in turns if row["status"] == "failed"]
-    held = [row for row in turns if row["status"] == "held"]
-    findings = [
-        *_unanswered(failed, "turns", "could not be answered", "the log says more: turn_failed"),
-        *_unanswered(held, "turns", "waited for more than a day", "answer these people yourself"),
-        *_unanswered(parts, "parts", "could not be sent", "the log says more: part_failed"),
-        *_late(waiting, now),
-    ]
-    yield from findings or [fine("replies", "Every message was answered.")]
-
-
-def _unanswered(rows: Sequence[Any], count: str, what: str, remedy: str) -> Iterator[Finding]:
-    if not rows:
-        return
-    number = sum(row[count] for row in rows)
-    latest = _moment(max(row["latest"] for row in rows))
-    noun = "message part" if count == "parts" else "turn"
-    reasons = [f"{row[count]} × {_short(row['error'])}" for row in rows]
-    told = f"{_counted(number, noun)} {what}, the last at {latest:%Y-%m-%d %H:%M} UTC: "
-    yield doubtful("replies", told + _some(reasons) + ".", remedy)
-
-
-def _late(waiting: Any, now: datetime) -> Iterator[Finding]:
-    if not waiting["messages"]:
-        return
-    oldest = _moment(waiting["oldest"])
-    if now - oldest > _PATIENCE:
-        told = f"{_counted(waiting['messages'], 'message')} waiting, since {oldest:%Y-%m-%d %H:%M}"
-        yield doubtful("replies", f"{told} UTC.", "start `clone serve`: it resumes them")
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _short(error: str) -> str:
-    line = " ".join(error.split()) or "no reason kept"
-    return line if len(line) <= 120 else f"{line[:119]}…"
-
-
-def _some(items: Sequence[str]) -> str:
-    more = f"; and {len(items) - _MOST} more" if len(items) > _MOST else ""
-    return "; ".join(items[:_MOST]) + more
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -36,6 +36,7 @@ class Lines:
     opted_out: str
     opted_in: str
     hand_over: str
+    no_hand_over: str
     later: str
     could_not_hear: str
     hearing_off: str
@@ -48,6 +49,8 @@ class Lines:
     laughter: tuple[str, ...] = field(metadata={"least": 1})
     farewell: tuple[str, ...] = field(metadata={"least": 1})
     about_clone: tuple[str, ...] = field(metadata={"least": 1, "says_ai": True})
+    abilities: tuple[str, ...] = field(metadata={"least": 1})
+    agreement: tuple[str, ...] = field(metadata={"least": 1})
     statement: tuple[str, ...] = field(metadata={"least": 1})
 
 
@@ -82,6 +85,10 @@ class Persona:
     def lines_in(self, language: str) -> Lines:
         """Return the lines of `language`, or of the persona's first language."""
         return self.lines.get(language) or self.lines[self.languages[0]]
+
+    def line_in_each(self, name: str) -> dict[str, str]:
+        """Return one of the lines that are no lists, by language, the person's first one first."""
+        return {each: getattr(self.lines[each], name) for each in self.languages}
 
 
 def load_persona(path: Path) -> Persona:

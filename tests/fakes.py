@@ -2,9 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from typing import Literal
 
+from agent.errors import PermanentError, VendorError
 from agent.messages import IncomingMessage, Kind, Reply, Turn, TurnMessage
-from channels.outbox import Part
+from channels.inbox import Verdict
+from channels.outbox import Draft, Part
+from channels.reception import DoorLines
+from channels.standing import Standing
 
 
 class ManualClock:
@@ -53,6 +58,8 @@ class FakeSender(Changes):
         #: What the next calls of `send` raise; None lets one through.
         self.errors: list[Exception | None] = []
         self.find_errors: list[Exception] = []
+        #: What the codes of reports mean.
+        self.reported: dict[str, VendorError] = {}
         #: Accept also what ends in an error: the answer is lost, the message is not.
         self.accepts_in_doubt = False
         #: Sends wait while this is clear.
@@ -68,6 +75,15 @@ class FakeSender(Changes):
     def parts(self, text: str) -> Sequence[str]:
         """Cut at `|`, so that a test decides."""
         return [piece for piece in text.split("|") if piece]
+
+    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
+        """Cut every message in two."""
+        halves = [(each[: len(each) // 2], each[len(each) // 2 :]) for each in bodies]
+        return [piece for pair in halves for piece in pair if piece]
+
+    def undelivered(self, part: Part) -> VendorError:
+        """Return the error that the test gave the report's code."""
+        return self.reported.get(part.delivery_error, PermanentError("did not arrive"))
 
     async def send(self, part: Part) -> str:
         """Accept a part, or raise what the test queued."""
@@ -109,8 +125,8 @@ class FakeMind(Changes):
         #: Every turn it was asked, in order; those it gave up because it was cancelled.
         self.turns: list[Turn] = []
         self.cancelled: list[Turn] = []
-        #: What the next turns meet: a text, or an exception. Else an echo.
-        self.answers: list[str | BaseException] = []
+        #: What the next turns meet: a text, a reply, or an exception. Else an echo.
+        self.answers: list[str | Reply | BaseException] = []
         #: Thinking waits while this is clear.
         self.open = asyncio.Event()
         self.open.set()
@@ -134,11 +150,31 @@ class FakeMind(Changes):
         answer = self.answers.pop(0) if self.answers else f"re: {said(turn)}"
         if isinstance(answer, BaseException):
             raise answer
+        if isinstance(answer, Reply):
+            return answer
         return Reply(text=answer, route=("answer",), model="fake")
 
-    def apology(self, turn: Turn) -> str:
-        """Return the fixed apology."""
-        return "sorry"
+    def line(self, turn: Turn, which: Literal["apology", "later"]) -> str:
+        """Return the fixed apology, or the word about too many turns."""
+        return {"apology": "sorry", "later": "later"}[which]
+
+
+#: What is said at a door of three languages.
+DOOR = DoorLines(
+    shortcuts={"oi": "Olá!"},
+    opted_out={language: f"opted_out {language}" for language in ("pt", "en", "es")},
+    opted_in={language: f"opted_in {language}" for language in ("pt", "en", "es")},
+)
+
+
+def drafts(*bodies: str) -> list[Draft]:
+    """Return texts as the parts of a reply."""
+    return [Draft(body) for body in bodies]
+
+
+def answered(text: str) -> Callable[[Standing], Verdict]:
+    """Return a door's judgement that answers every message with `text`."""
+    return lambda standing: Verdict(text)
 
 
 def said(turn: Turn) -> str:
@@ -153,6 +189,7 @@ def incoming(
     contact: str = "ana",
     channel: str = "fake",
     kind: Kind = "text",
+    quoted_id: str = "",
 ) -> IncomingMessage:
     """Return a message as a channel would deliver it; `number` makes its id."""
     return IncomingMessage(
@@ -162,4 +199,5 @@ def incoming(
         address=f"address of {contact}",
         kind=kind,
         text=text,
+        quoted_id=quoted_id,
     )

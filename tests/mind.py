@@ -176,10 +176,24 @@ def message(
     return TurnMessage(id=id, kind=kind, text=text, media=media, received_at=0.0, answer=answer)
 
 
-def turn(*messages: TurnMessage | str, contact: str = "ana", late: bool = False) -> Turn:
+def turn(
+    *messages: TurnMessage | str,
+    contact: str = "ana",
+    late: bool = False,
+    introduced: bool = True,
+    voice_introduced: bool = True,
+) -> Turn:
     """Return a turn; plain texts become messages named after themselves."""
     rows = tuple(message(each, each) if isinstance(each, str) else each for each in messages)
-    return Turn(id=rows[0].id, contact=contact, channel="test", messages=rows, late=late)
+    return Turn(
+        id=rows[0].id,
+        contact=contact,
+        channel="test",
+        messages=rows,
+        late=late,
+        introduced=introduced,
+        voice_introduced=voice_introduced,
+    )
 
 
 async def answer(clone: Clone, turn: Turn, *, seconds: float = 10.0) -> Reply:

@@ -15,6 +15,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 
 from agent.citations import NO_ANSWER
+from agent.conversation import BEHIND_NOTICE
 from agent.quoting import Source, quote
 from agent.recollection import recollect
 from agent.understanding import asked_in, understand
@@ -26,8 +27,9 @@ OFFLINE = "offline"
 # everything that a contact or a document can have written.
 _END = re.compile(
     r"</message (?P<boundary>[^\s>]+)>\s*Kind of message: (?P<kind>\w+)\. "
-    r"Language: (?P<language>\w+)\.\s*\Z"
+    r"Language: (?P<language>\w+)\. Notice in front: (?P<notice>yes|no)\.\s*\Z"
 )
+_QUOTED = re.compile(r"^quoted: (.*)$", re.MULTILINE)
 _BLOCK = re.compile(r"\[(\d+)\] (.*)")
 
 
@@ -39,6 +41,9 @@ class _Request:
     language: str
     message: str
     sources: tuple[Source, ...] = ()
+    #: The words that the message replies to.
+    quoted: str = ""
+    behind_notice: bool = False
 
 
 class OfflineChatModel(BaseChatModel):
@@ -84,7 +89,8 @@ class OfflineChatModel(BaseChatModel):
             reply = self._recalled(request.message, earlier, lines)
         else:
             reply = _in_turn(_said_for(request.kind, lines), earlier)
-        if reply == NO_ANSWER or self._has_told(earlier):
+        # One notice a reply: beside that of the AI, this one waits for the next.
+        if reply == NO_ANSWER or request.behind_notice or self._has_told(earlier):
             return reply
         return f"{lines.offline_notice} {reply}"
 
@@ -101,7 +107,7 @@ class OfflineChatModel(BaseChatModel):
             for said in reversed(_said(earlier))
             if understand(said, languages=languages, names=self._names).intent == "question"
         )
-        before = next(asked, "")
+        before = request.quoted or next(asked, "")
         # Whole first, since a statement may name what is asked about; else the questions alone.
         found = next(
             filter(
@@ -125,7 +131,11 @@ class OfflineChatModel(BaseChatModel):
         replies = [message for message in earlier if isinstance(message, AIMessage)]
         # The window lets the reply that told go; any other of ours was written after it.
         return any(
-            (reply.response_metadata.get("model_name") == OFFLINE and reply.text != NO_ANSWER)
+            (
+                reply.response_metadata.get("model_name") == OFFLINE
+                and BEHIND_NOTICE not in reply.response_metadata
+                and reply.text != NO_ANSWER
+            )
             or any(notice in reply.text for notice in notices)
             for reply in replies
         )
@@ -144,8 +154,15 @@ def _read(prompt: str) -> _Request | None:
     message = _fenced("message", boundary, prompt)
     if message is None:
         return None
-    sources = _sources(_fenced("passages", boundary, prompt) or "")
-    return _Request(end["kind"], end["language"], message, sources)
+    background = _fenced("background", boundary, prompt) or ""
+    return _Request(
+        kind=end["kind"],
+        language=end["language"],
+        message=message,
+        sources=_sources(_fenced("passages", boundary, prompt) or ""),
+        quoted=" ".join(_QUOTED.findall(background)),
+        behind_notice=end["notice"] == "yes",
+    )
 
 
 def _fenced(name: str, boundary: str, prompt: str) -> str | None:
@@ -182,6 +199,8 @@ def _said_for(kind: str, lines: Lines) -> tuple[str, ...]:
         "laughter": lines.laughter,
         "farewell": lines.farewell,
         "about_clone": lines.about_clone,
+        "abilities": lines.abilities,
+        "agreement": lines.agreement,
     }
     return by_kind.get(kind, lines.statement)
 

@@ -1,5 +1,6 @@
 // The bubbles of the conversation, in order, with their times and ticks.
 
+import { format } from "./simulator-marks.js";
 import { language, locale, say } from "./simulator-texts.js";
 
 const NEAR = 80;
@@ -177,7 +178,7 @@ export class Chat {
     row.bubble = bubble;
     row.element.classList.add("row", bubble.side);
     row.author.textContent = `${bubble.side === "me" ? say("me") : this.name}: `;
-    row.text.textContent = bubble.text;
+    row.text.replaceChildren(format(bubble.text));
     const time = make("time", "", clock.format(new Date(bubble.at * 1000)));
     time.dateTime = new Date(bubble.at * 1000).toISOString();
     row.meta.replaceChildren(time);

@@ -1,12 +1,3 @@
--- name: remember_contact!
-INSERT INTO contacts (contact, channel, address, first_message_at, last_message_at)
-VALUES (:contact, :channel, :address, :now, :now)
--- Changes nothing of a known contact, but holds their row until the transaction ends.
-ON CONFLICT (contact) DO UPDATE SET channel = excluded.channel;
-
--- name: note_message!
-UPDATE contacts SET address = :address, last_message_at = :now WHERE contact = :contact;
-
 -- name: insert_message!
 INSERT INTO inbox (id, contact, received_at, message, answer)
 VALUES (:id, :contact, :now, :message, :answer)
@@ -16,11 +7,19 @@ ON CONFLICT (id) DO NOTHING;
 SELECT answer, received_at FROM inbox WHERE id = :id;
 
 -- name: messages_of_turn
-SELECT id, message, received_at, answer FROM inbox WHERE turn_id = :turn_id ORDER BY position;
+-- Without those that were met with silence.
+SELECT id, message, received_at, answer FROM inbox
+WHERE turn_id = :turn_id AND (answer IS NULL OR answer <> '') ORDER BY position;
 
 -- name: waiting_messages
-SELECT id, received_at FROM inbox
+SELECT id, message, received_at, answer FROM inbox
 WHERE contact = :contact AND turn_id IS NULL AND answer IS NULL ORDER BY position;
+
+-- name: words_of_part$
+SELECT body FROM outbox WHERE contact = :contact AND provider_id = :provider_id;
+
+-- name: words_of_message$
+SELECT message FROM inbox WHERE contact = :contact AND id = :id;
 
 -- name: has_news$
 -- Whether messages are in no turn yet that came after a position.

@@ -1,17 +1,25 @@
 -- name: contacts_with_work
 SELECT contact FROM inbox WHERE turn_id IS NULL AND answer IS NULL
 UNION SELECT contact FROM turns WHERE status = 'open'
-UNION SELECT contact FROM outbox WHERE status IN ('pending', 'sending');
+UNION SELECT contact FROM outbox WHERE status IN ('pending', 'sending')
+UNION SELECT contact FROM outbox
+    WHERE status = 'sent' AND delivery IN ('failed', 'undelivered');
 
 -- name: any_owed$
 -- Whether `contacts_with_work` would find anybody.
 SELECT EXISTS (SELECT 1 FROM inbox WHERE turn_id IS NULL AND answer IS NULL)
     OR EXISTS (SELECT 1 FROM turns WHERE status = 'open')
-    OR EXISTS (SELECT 1 FROM outbox WHERE status IN ('pending', 'sending'));
+    OR EXISTS (SELECT 1 FROM outbox WHERE status IN ('pending', 'sending'))
+    OR EXISTS (
+        SELECT 1 FROM outbox WHERE status = 'sent' AND delivery IN ('failed', 'undelivered')
+    );
 
 -- name: contacts_with_news
+-- Whose messages came after a position, and whose parts were reported not to have arrived.
 SELECT contact, MAX(position) AS position FROM inbox
-WHERE position > :after AND turn_id IS NULL AND answer IS NULL GROUP BY contact;
+WHERE position > :after AND turn_id IS NULL AND answer IS NULL GROUP BY contact
+UNION ALL SELECT contact, 0 FROM outbox
+    WHERE status = 'sent' AND delivery IN ('failed', 'undelivered') GROUP BY contact;
 
 -- name: last_position$
 SELECT COALESCE(MAX(position), 0) FROM inbox;
@@ -45,7 +53,8 @@ WHERE id = :turn_id AND status = 'open';
 
 -- name: close_turn!
 UPDATE turns SET status = :status, finished_at = :now, error = :error, route = :route,
-    sources = :sources, model = :model, seconds = :seconds, usage = :usage
+    sources = :sources, model = :model, seconds = :seconds, usage = :usage,
+    hand_over = :hand_over
 WHERE id = :turn_id AND status = 'open';
 
 -- name: turn_trace^

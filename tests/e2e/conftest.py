@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.house import House, openai_settings, twilio_settings
 from tests.standins.openai import OpenAIStandIn
+from tests.standins.operator import Operator
 from tests.standins.twilio import TwilioStandIn
 
 MakeHouse = Callable[..., House]
@@ -24,6 +25,13 @@ def twilio() -> Iterator[TwilioStandIn]:
 def openai() -> Iterator[OpenAIStandIn]:
     """An OpenAI on loopback."""
     with OpenAIStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def operator() -> Iterator[Operator]:
+    """Whoever CLONE_ALERT_URL tells, on loopback."""
+    with Operator() as stand_in:
         yield stand_in
 
 

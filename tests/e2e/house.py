@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -17,6 +18,7 @@ import psutil
 from tests.e2e.console import Console
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.twilio import CLONE_NUMBER, TwilioStandIn
+from tests.standins.twilio_messages import SentMessage, callback
 from tests.standins.webhooks import CONTACT, inbound_form, signed
 
 T = TypeVar("T")
@@ -188,7 +190,7 @@ class House:
         """Return what the log should not hold: unexpected errors, traces, numbers and words."""
         lines = self.console.lines()
         told: list[str] = [
-            word for form in self.whatsapp.forms for word in (form["WaId"], form["Body"])
+            word for form in self.whatsapp.forms for word in (form.get("WaId", ""), form["Body"])
         ]
         return [
             line
@@ -217,14 +219,24 @@ class WhatsApp:
     def delivers(self, form: dict[str, str]) -> httpx.Response:
         """Post a form under a true signature, over the address that Twilio knows."""
         self.forms.append(form)
-        path = "/webhook/whatsapp"
         base = self._house.settings["PUBLIC_BASE_URL"] or self._house.address
-        headers = signed(base + path, form)
-        answer = httpx.post(
-            self._house.address + path, data=form, headers=headers, timeout=10, trust_env=False
-        )
+        answer = self._post(f"{base}/webhook/whatsapp", form)
         assert answer.status_code == 200, answer.text
         return answer
+
+    def reports(self, message: SentMessage, status: str, error: str = "") -> httpx.Response:
+        """Report what became of a message to the address it was sent with; return our answer."""
+        return self._post(*callback(message, status, error))
+
+    def _post(self, url: str, form: dict[str, str]) -> httpx.Response:
+        target = urlsplit(url)._replace(scheme="", netloc="").geturl()
+        return httpx.post(
+            f"{self._house.address}{target}",
+            data=form,
+            headers=signed(url, form),
+            timeout=10,
+            trust_env=False,
+        )
 
 
 def eventually(true: Callable[[], T], timeout: float = 15.0) -> T:

@@ -1,10 +1,15 @@
 """The `clone` command in its own process, as a newcomer types it."""
 
+import contextlib
 import json
+import os
+import pty
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -80,6 +85,33 @@ def test_a_mistake_is_told_plainly(
     assert run.stdout == ""
 
 
+def test_doctor_is_read_at_a_terminal_of_any_width(tmp_path: Path) -> None:
+    """At a terminal its sentences are wrapped beside the checks; in a pipe each is one line."""
+    settings = offline_settings(tmp_path) | {"COLUMNS": "70", "TERM": "dumb"}
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, encoding="utf-8") as screen:
+        run = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py"), "doctor"], env=settings, stdout=theirs
+        )
+        os.close(theirs)
+        shown = re.sub(r"\x1b\[\d+m", "", _read_screen(screen))
+        run.wait(timeout=60)
+    piped = clone(tmp_path, "doctor")
+
+    step = shown[shown.index("✓ whatsapp") : shown.index("✓ simulator")]
+    assert step.count("\n") > 4
+    assert max(map(len, step.splitlines())) <= 70
+    assert " ".join(step.split()) in " ".join(piped.stdout.split())
+
+
+def test_contacts_needs_no_installation_that_ever_ran(tmp_path: Path) -> None:
+    """Before the first message the command says that nobody wrote, and leaves nothing behind."""
+    run = clone(tmp_path, "contacts")
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, "Nobody has written yet.\n", "")
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_taken_port_is_told_plainly(tmp_path: Path) -> None:
     """A second `serve` on one port ends at once and names the remedy."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -89,3 +121,12 @@ def test_a_taken_port_is_told_plainly(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert str(port) in run.stderr
     assert "PORT=" in run.stderr
+
+
+def _read_screen(screen: TextIO) -> str:
+    """Return all that is written until the other end is closed, which Linux tells as an error."""
+    shown = ""
+    with contextlib.suppress(OSError):
+        while character := screen.read(1):
+            shown += character
+    return shown

@@ -1,42 +1,14 @@
 """Models and an operator's address that misbehave, as contacts and operators see it."""
 
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from tests.e2e.house import House
-from tests.standins.exchange import Answer, json_answer
+from tests.standins.exchange import Answer
 from tests.standins.openai import OpenAIStandIn, drips, refused, says
-from tests.standins.server import StandIn
+from tests.standins.operator import Operator
 from tests.standins.twilio import TwilioStandIn
 
 APOLOGY = "Desculpe, encontrei um erro. Minha equipe de engenharia foi notificada."
-
-
-class Operator(StandIn):
-    """Where the operator is told what they should know."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.route("POST", "/alerts", "alert", lambda _request: json_answer({}))
-
-    @property
-    def address(self) -> str:
-        """What CLONE_ALERT_URL is set to."""
-        return f"{self.url}/alerts"
-
-    @property
-    def alerts(self) -> list[dict[str, object]]:
-        """Everything told so far."""
-        return [request.json() for request in self.requests("alert")]
-
-
-@pytest.fixture
-def operator() -> Iterator[Operator]:
-    """An operator on loopback."""
-    with Operator() as stand_in:
-        yield stand_in
 
 
 def test_a_model_that_recovers_gives_the_ordinary_reply(

@@ -55,6 +55,19 @@ window.asking.finally(() => {
 """
 NAME = "Alberto Santos-Dumont"
 ANSWER = "Foi em 23 de outubro de 1906, no campo de Bagatelle, em Paris. Voei uns sessenta metros."
+MARKED = """O *14-bis* era _leve_, ~nunca~ pesado, *_duas_* vezes: 2*3*4 e 2 * 3 * 4, snake_case_x.
+
+> Voei, disse ele.
+- um
+  - dois
+1. três
+
+`x*y*z` e ```
+a = 1
+  b = *2*
+```
+Veja (https://pt.wikipedia.org/wiki/14-bis_(avião)_x), www.exemplo.com.br/_fotos_/.
+*Fim*"""
 TRACE: Mapping[str, object] = {
     "route": ["understand", "retrieve", "generate", "guard"],
     "passages": [
@@ -352,6 +365,41 @@ def test_markup_is_shown_as_text(page: Page) -> None:
     assert page.texts(".clone .text") == [markup]
     assert page.all("#log img, #log b:not(#unseen)") == []
     assert NAME in page.driver.title
+
+
+def test_the_marks_of_whatsapp_are_shown_as_on_a_phone(page: Page) -> None:
+    """Bold, italic, strike, code, quotes and lists look so; sums and addresses keep their marks."""
+    page.exchange("Conte", MARKED)
+
+    shown = {tag: page.texts(f".clone .text {tag}") for tag in ("strong", "em", "s", "code")}
+    assert shown == {
+        "strong": ["14-bis", "duas", "Fim"],
+        "em": ["leve", "duas"],
+        "s": ["nunca"],
+        "code": ["x*y*z", "a = 1\n  b = *2*"],
+    }
+    assert page.texts(".clone .quote") == ["Voei, disse ele."]
+    text = page.texts(".clone .text")[0]
+    assert "2*3*4 e 2 * 3 * 4, snake_case_x" in text
+    assert "• um\n  • dois\n1. três" in text
+    links = page.all(".clone .text a")
+    assert [link.get_attribute("href") for link in links] == [
+        "https://pt.wikipedia.org/wiki/14-bis_(avi%C3%A3o)_x",
+        "https://www.exemplo.com.br/_fotos_/",
+    ]
+    assert {link.get_attribute("rel") for link in links} == {"noopener noreferrer nofollow"}
+    assert {link.get_attribute("target") for link in links} == {"_blank"}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["javascript:alert(1)", "data:text/html,x", "*<b>x</b>*", "`<i>`", "> <img src=x>"],
+)
+def test_marks_make_no_way_for_markup(page: Page, hostile: str) -> None:
+    """Whatever stands between marks is text, and only web addresses become links."""
+    page.exchange("Oi", hostile)
+
+    assert page.all(".clone .text a, .clone .text b, .clone .text i, .clone .text img") == []
 
 
 def test_shift_enter_makes_a_line(page: Page) -> None:

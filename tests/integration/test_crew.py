@@ -16,7 +16,7 @@ from channels.database import Database
 from channels.dispatch import STOP_SECONDS
 from channels.doorbell import Doorbell
 from channels.inbox import Inbox
-from channels.lane import CANCEL_SECONDS
+from channels.thinking import CANCEL_SECONDS
 from channels.worker import Worker
 from tests.fakes import FakeMind, incoming
 from tests.standins.exchange import Answer, Handler, Request, json_answer

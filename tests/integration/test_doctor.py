@@ -2,27 +2,20 @@
 
 import json
 import sqlite3
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
-from agent.messages import IncomingMessage, Reply
+from agent.messages import Reply, Turn
 from agent.settings import Settings
 from app import Application
-from channels.inbox import Inbox
-from channels.outbox import Outbox
+from channels.outbox import Draft, Outbox
 from channels.turns import Turns
 from commands.checks import check_shutdowns
+from tests.conversations import sealed_turn, stored_message
 from tests.sources import ROOT
-from tests.standins.exchange import Answer, Request
-from tests.standins.server import StandIn
 from tests.terminal import Terminal
 
 SAMPLE = ROOT / "examples/santos_dumont"
@@ -30,6 +23,8 @@ TWILIO = {
     "TWILIO_ACCOUNT_SID": "AC" + "a" * 32,
     "TWILIO_AUTH_TOKEN": "twilio-test-token",
     "TWILIO_WHATSAPP_FROM": "whatsapp:+14155238886",
+    # Nobody is there: a test does not leave the machine.
+    "TWILIO_API_BASE_URL": "http://127.0.0.1:9",
 }
 
 
@@ -270,17 +265,20 @@ class TestReplies:
         assert "clone migrate" in found["remedy"]
 
     def test_all_answered(self, terminal: Terminal) -> None:
-        """A database without open ends is well."""
+        """A database without open ends is well, and nobody is spoken of who never wrote."""
         terminal.run("migrate")
 
-        assert terminal.findings()["replies"][0]["state"] == "ok"
+        found = terminal.findings()
+
+        assert found["replies"][0]["state"] == "ok"
+        assert "contacts" not in found
 
     def test_failed_turns_are_counted_by_their_errors(self, terminal: Terminal) -> None:
         """Turns that were given up are told with how many, the errors and the last time."""
         app = terminal.app()
         for number, error in enumerate(["OpenAI answered 500", "OpenAI answered 500", "no quota"]):
             turn = _sealed(app, f"SM{number}")
-            Turns(app.database, 0).fail(turn, error, ["Desculpe."])
+            Turns(app.database, 0).fail(turn, error, [Draft("Desculpe.")])
         app.database.close()
 
         (found,) = terminal.findings()["replies"]
@@ -301,21 +299,23 @@ class TestReplies:
 
         assert "1 turn waited for more than a day" in found["told"]
 
-    def test_unsent_parts_are_told(self, terminal: Terminal) -> None:
-        """A part that Twilio refused for good is told with Twilio's reason."""
+    @pytest.mark.parametrize(
+        ("status", "told"), [("failed", "could not be sent"), ("held", "within 24 hours")]
+    )
+    def test_parts_that_did_not_leave_are_told(
+        self, terminal: Terminal, status: str, told: str
+    ) -> None:
+        """A part that Twilio refused, and one that must not leave now, are told with the reason."""
         app = terminal.app()
         turn = _sealed(app, "SM1")
-        Turns(app.database, 0).finish(turn, Reply(text="Oi!"), ["Oi!"])
-        outbox = Outbox(app.database)
-        part = outbox.next(turn.contact)
-        assert part is not None
-        outbox.failed(part, "Twilio answered 400 (63024)")
-        app.database.close()
+        Turns(app.database, 0).finish(turn, Reply(text="Oi!"), [Draft("Oi!")])
+        _close_part(app, turn, status, "twilio answered 400 (12345)")
 
         (found,) = terminal.findings()["replies"]
 
-        assert "1 message part could not be sent" in found["told"]
-        assert "63024" in found["told"]
+        assert f"1 message part {'held back' if status == 'held' else told}" in found["told"]
+        assert told in found["told"]
+        assert "12345" in found["told"]
 
     @pytest.mark.parametrize(("age", "state"), [(3600, "warning"), (10, "ok")])
     def test_messages_left_waiting_are_told(
@@ -331,127 +331,51 @@ class TestReplies:
         assert found["state"] == state
 
 
-class TestWhatsApp:
-    def test_none_is_well(self, terminal: Terminal) -> None:
-        """A clone without WhatsApp is complete; no address is asked for."""
-        found = terminal.findings()
+class TestContacts:
+    def test_contacts_are_counted(self, terminal: Terminal) -> None:
+        """How many wrote, and how many of them want no more messages, is told without a number."""
+        app = terminal.app()
+        contact = _accepted(app, "SM1")
+        _accepted(app, "SM2")
+        with app.database.write() as connection:
+            app.database.queries.opt_out(connection, contact=contact, now=1.0)
+        app.database.close()
 
-        assert found["whatsapp"][0]["state"] == "ok"
-        assert "address" not in found
-        assert "webhook" not in found
-
-    @pytest.mark.parametrize("missing", sorted(TWILIO))
-    def test_half_of_the_settings_is_an_error(self, terminal: Terminal, missing: str) -> None:
-        """Each of Twilio's three settings is named when the other two are there."""
-        terminal.env |= {name: value for name, value in TWILIO.items() if name != missing}
-
-        (found,) = terminal.findings()["whatsapp"]
-
-        assert found["state"] == "error"
-        assert missing in found["told"]
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [("TWILIO_ACCOUNT_SID", "SK" + "a" * 32), ("TWILIO_WHATSAPP_FROM", "5511999999999")],
-    )
-    def test_a_value_of_another_kind_is_an_error(
-        self, terminal: Terminal, name: str, value: str
-    ) -> None:
-        """A key's id in the account's place, or a number without its plus, is seen."""
-        terminal.env |= TWILIO | {name: value}
-
-        (found,) = terminal.findings()["whatsapp"]
-
-        assert found["state"] == "error"
-        assert name in found["told"]
-
-    @pytest.mark.parametrize(
-        ("address", "state"),
-        [
-            ("", "warning"),
-            ("http://clone.example", "error"),
-            ("https://clone.example/webhook/whatsapp", "error"),
-            ("https://clone.example/?a=b", "error"),
-            ("https://clone.example", "ok"),
-        ],
-    )
-    def test_the_address_must_be_one_that_twilio_can_call(
-        self, terminal: Terminal, address: str, state: str
-    ) -> None:
-        """The public address is https, a host and perhaps a path; without one it is a warning."""
-        # Without the token the webhook is not called: nothing here may leave the machine.
-        twilio = TWILIO if not address else {}
-        terminal.env |= {"PUBLIC_BASE_URL": address} | twilio
-
-        assert terminal.findings()["address"][0]["state"] == state
-
-
-class TestWebhook:
-    def test_the_way_of_a_message_is_walked(self, terminal: Terminal) -> None:
-        """A clone that runs with the same settings recognises the signature and stores nothing."""
-        with _served(terminal):
-            (found,) = terminal.findings()["webhook"]
+        (found,) = terminal.findings()["contacts"]
 
         assert found["state"] == "ok"
-        assert Turns(terminal.app().database, 1.0).last_position() == 0
+        assert found["told"] == "2 contacts, 1 opted out."
 
-    def test_another_token_is_told(self, terminal: Terminal) -> None:
-        """A clone that runs with an older token refuses the signature; the remedy says why."""
-        with _served(terminal):
-            terminal.env["TWILIO_AUTH_TOKEN"] = "the-new-token"
-            (found,) = terminal.findings()["webhook"]
+    @pytest.mark.parametrize("alert", ["", "https://push.example/topic"])
+    def test_who_asked_for_the_owner_waits(self, terminal: Terminal, alert: str) -> None:
+        """A contact who asked for the person is a warning that names the command to see whom."""
+        terminal.env["CLONE_ALERT_URL"] = alert
+        app = terminal.app()
+        for number in range(2):
+            turn = _sealed(app, f"SM{number}")
+            reply = Reply(text="Aviso a Ana.", hand_over=number == 0)
+            Turns(app.database, 0).finish(turn, reply, [Draft(reply.text)])
+        app.database.close()
 
-        assert found["state"] == "error"
-        assert "signature for wrong" in found["told"]
-        assert "start it again" in found["remedy"]
+        _, found = terminal.findings()["contacts"]
 
-    def test_a_closed_door_is_told(self, terminal: Terminal) -> None:
-        """A clone that runs without any token says so."""
-        with _served(terminal):
-            pass
-        with _served(terminal, without="TWILIO_AUTH_TOKEN"):
-            (found,) = terminal.findings()["webhook"]
+        assert found["state"] == "warning"
+        assert found["told"].startswith("1 contact asked for you")
+        assert "`clone contacts --waiting`" in found["remedy"]
+        assert ("CLONE_ALERT_URL" in found["remedy"]) is (not alert)
 
-        assert "no TWILIO_AUTH_TOKEN" in found["told"]
+    def test_unreachable_contacts_are_told_with_the_reason(self, terminal: Terminal) -> None:
+        """Twilio's code for why somebody cannot be reached is put into words."""
+        app = terminal.app()
+        contact = _accepted(app, "SM1")
+        with app.database.write() as connection:
+            app.database.queries.note_unreachable(connection, contact=contact, code="63014")
+        app.database.close()
 
-    def test_nobody_there_is_told(self, terminal: Terminal) -> None:
-        """Where nothing listens, the address is named as out of reach."""
-        with _served(terminal):
-            pass
-        (found,) = terminal.findings()["webhook"]
+        _, found = terminal.findings()["contacts"]
 
-        assert found["state"] == "error"
-        assert "cannot be reached" in found["told"]
-
-    @pytest.mark.parametrize(
-        ("answer", "told"),
-        [
-            (Answer(status=404, body=b"no such page"), "no webhook"),
-            (Answer(status=403, body=b"login first"), "in front of the clone"),
-            (Answer(status=502, body=b"bad gateway"), "fails (502)"),
-            (
-                Answer(status=301, body=b"", headers={"Location": "https://clone.example"}),
-                "another address",
-            ),
-            (Answer(status=200, body=b"welcome"), "Something else"),
-            (
-                Answer(status=400, body=b"MessageSid or From is missing"),
-                "took a wrong signature for right",
-            ),
-        ],
-        ids=lambda value: value if isinstance(value, str) else "",
-    )
-    def test_each_other_answer_has_its_remedy(
-        self, terminal: Terminal, answer: Answer, told: str
-    ) -> None:
-        """What a proxy or another program answers is told apart, and is an error."""
-        with _Elsewhere(answer) as elsewhere:
-            terminal.env |= TWILIO | {"PUBLIC_BASE_URL": elsewhere.url}
-            (found,) = terminal.findings()["webhook"]
-
-        assert found["state"] == "error"
-        assert told in found["told"]
-        assert found["remedy"]
+        assert found["state"] == "warning"
+        assert "1 × the contact blocked the sender (63014)" in found["told"]
 
 
 class TestHosting:
@@ -486,53 +410,18 @@ class TestHosting:
         assert terminal.findings()["simulator"][0]["state"] == state
 
 
-class _Elsewhere(StandIn):
-    """Another program at the public address, with one answer for everything."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self._answer = answer
-
-    def unknown(self, request: Request) -> Answer:
-        return self._answer
-
-
-@contextmanager
-def _served(terminal: Terminal, without: str = "") -> Iterator[None]:
-    """Serve the clone's real web application at the public address that the settings name."""
-    server = make_server("127.0.0.1", 0, _nothing)
-    terminal.env |= TWILIO | {"PUBLIC_BASE_URL": f"http://127.0.0.1:{server.server_port}"}
-    app = Application({name: value for name, value in terminal.env.items() if name != without})
-    server.app = app.web()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        app.database.close()
-
-
-def _nothing(environ: Any, start_response: Any) -> list[bytes]:
-    raise AssertionError("the application is put in place before the first request")
-
-
 def _accepted(app: Application, message_id: str, *, age: float = 0) -> str:
     """Store a message of a contact of its own, as if it came `age` seconds ago."""
-    inbox = Inbox(app.database, app.keys, clock=lambda: time.time() - age)
-    message = IncomingMessage(
-        channel="whatsapp",
-        message_id=message_id,
-        contact_id=message_id,
-        address="whatsapp:+5511999999999",
-        kind="text",
-        text="Oi",
-    )
-    return inbox.accept(message).contact
+    return stored_message(app, message_id, contact_id=message_id, age=age)
 
 
-def _sealed(app: Application, message_id: str) -> Any:
-    run: Any = Turns(app.database, 0).next(_accepted(app, message_id))
-    return run.turn
+def _sealed(app: Application, message_id: str) -> Turn:
+    return sealed_turn(app, _accepted(app, message_id))
+
+
+def _close_part(app: Application, turn: Turn, status: Any, error: str) -> None:
+    outbox = Outbox(app.database)
+    part = outbox.next(turn.contact)
+    assert part is not None
+    outbox.closed(part, status, error)
+    app.database.close()

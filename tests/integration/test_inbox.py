@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from agent.messages import IncomingMessage, Media
 from agent.settings import Secret
 from channels.database import Database
 from channels.inbox import Inbox
-from channels.reception import REPEAT_SECONDS, Reception
+from channels.reception import REPEAT_SECONDS, DoorLines, Reception
 from channels.turns import Run, Turns
-from tests.fakes import ManualClock, incoming
+from tests.fakes import DOOR, ManualClock, incoming
 
 KEYS = Keys(Secret("k" * 32))
 DAY = 24 * 3600.0
@@ -42,6 +43,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def inbox(database: Database, clock: ManualClock) -> Inbox:
     """An inbox on it."""
     return Inbox(database, KEYS, clock)
+
+
+def with_shortcuts(shortcuts: dict[str, str]) -> DoorLines:
+    """Return the lines of a door that answers some phrases."""
+    return replace(DOOR, shortcuts=shortcuts)
 
 
 def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -194,7 +200,9 @@ def test_a_shortcut_is_answered_and_kept(
 ) -> None:
     """The exact words, in any case and accents, are answered at once and wake nobody."""
     wakes: list[None] = []
-    reception = Reception(inbox, {"Oi": "Olá!", "bom  dia": "Dia!"}, lambda: wakes.append(None))
+    reception = Reception(
+        inbox, with_shortcuts({"Oi": "Olá!", "bom  dia": "Dia!"}), lambda: wakes.append(None)
+    )
 
     told = [
         reception.receive(incoming(text, number=number))
@@ -212,8 +220,8 @@ def test_a_redelivered_shortcut_gets_the_same_answer_for_a_minute(
     inbox: Inbox, clock: ManualClock
 ) -> None:
     """Within 60 seconds a repeat gets the first answer, also if the shortcut changed; then none."""
-    Reception(inbox, {"oi": "Olá!"}, lambda: None).receive(incoming("oi"))
-    changed = Reception(inbox, {"oi": "Outra"}, lambda: None)
+    Reception(inbox, with_shortcuts({"oi": "Olá!"}), lambda: None).receive(incoming("oi"))
+    changed = Reception(inbox, with_shortcuts({"oi": "Outra"}), lambda: None)
 
     clock.advance(REPEAT_SECONDS)
     assert changed.receive(incoming("oi")) == "Olá!"
@@ -224,7 +232,7 @@ def test_a_redelivered_shortcut_gets_the_same_answer_for_a_minute(
 def test_a_repeat_wakes_again(inbox: Inbox) -> None:
     """The first delivery may have been cut before it could wake anybody."""
     wakes: list[None] = []
-    reception = Reception(inbox, {}, lambda: wakes.append(None))
+    reception = Reception(inbox, with_shortcuts({}), lambda: wakes.append(None))
 
     reception.receive(incoming("a"))
     reception.receive(incoming("a"))
@@ -234,7 +242,7 @@ def test_a_repeat_wakes_again(inbox: Inbox) -> None:
 
 def test_only_text_can_be_a_shortcut(inbox: Inbox) -> None:
     """A picture with the caption "oi" is no greeting to be answered at the door."""
-    reception = Reception(inbox, {"oi": "Olá!"}, lambda: None)
+    reception = Reception(inbox, with_shortcuts({"oi": "Olá!"}), lambda: None)
 
     assert reception.receive(incoming("oi", kind="image")) is None
 
@@ -246,7 +254,9 @@ def test_nothing_is_woken_for_what_was_not_stored(inbox: Inbox, database: Databa
         connection.execute("PRAGMA query_only = ON")
 
     with pytest.raises(StorageError):
-        Reception(inbox, {"oi": "Olá!"}, lambda: wakes.append(None)).receive(incoming("oi"))
+        Reception(inbox, with_shortcuts({"oi": "Olá!"}), lambda: wakes.append(None)).receive(
+            incoming("oi")
+        )
 
     assert wakes == []
 
@@ -304,4 +314,6 @@ def test_the_payload_is_plain_json(inbox: Inbox, database: Database) -> None:
         "kind": "text",
         "text": "olá",
         "media": [],
+        "quoted": [],
+        "referral": "",
     }

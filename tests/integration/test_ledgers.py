@@ -13,12 +13,13 @@ from agent.messages import IncomingMessage, Reply
 from agent.settings import Secret
 from channels.conversation import StoredConversation
 from channels.database import Database
-from channels.inbox import Inbox
+from channels.inbox import Inbox, Verdict
 from channels.ledger import Ledger
 from channels.outbox import Outbox
 from channels.postgres import PostgresDatabase
 from channels.reception import Reception
 from channels.turns import Run, Turns, Wait
+from tests.fakes import DOOR, answered, drafts
 from tests.postgres import PostgresServer, running_postgres
 
 BURST = 1.0
@@ -48,7 +49,7 @@ class House:
 
     def say(self, text: str, contact: str = "ana", answer: str | None = None) -> str:
         """Store a message and return the contact's hash."""
-        return self.inbox.accept(message(text, contact), answer).contact
+        return self.inbox.accept(message(text, contact), lambda standing: Verdict(answer)).contact
 
     def run(self, contact: str) -> Run:
         """Return the contact's turn once its burst is over."""
@@ -59,7 +60,7 @@ class House:
 
     def page(self) -> StoredConversation:
         """Return what the simulator shows."""
-        return StoredConversation(self.ledger, KEYS, Reception(self.inbox, {}, lambda: None))
+        return StoredConversation(self.ledger, KEYS, Reception(self.inbox, DOOR, lambda: None))
 
     def rows(self, query: str) -> list[Any]:
         """Read whatever the test wants to see."""
@@ -106,7 +107,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 
 def test_a_repeated_message_changes_nothing(house: House) -> None:
     """A delivery that comes again is refused, with the answer its first one got."""
-    first = house.inbox.accept(message("oi", message_id="SM1"), "Olá!")
+    first = house.inbox.accept(message("oi", message_id="SM1"), answered("Olá!"))
     house.clock.now += 100
     again = house.inbox.accept(message("oi", message_id="SM1"))
 
@@ -163,12 +164,12 @@ def test_words_that_come_in_mid_turn_join_it(house: House) -> None:
     run = house.run(contact)
     house.say("o seu nome?")
 
-    assert not house.turns.finish(run.turn, Reply(text="o quê?"), ["o quê?"])
+    assert not house.turns.finish(run.turn, Reply(text="o quê?"), drafts("o quê?"))
     second = house.run(contact)
     assert texts(second) == ["qual é", "o seu nome?"]
     assert second.turn.id == run.turn.id
-    assert house.turns.finish(second.turn, Reply(text="Alberto"), ["Al", "berto"])
-    assert not house.turns.finish(second.turn, Reply(text="Alberto"), ["Alberto"])
+    assert house.turns.finish(second.turn, Reply(text="Alberto"), drafts("Al", "berto"))
+    assert not house.turns.finish(second.turn, Reply(text="Alberto"), drafts("Alberto"))
     assert [row["body"] for row in house.rows("SELECT body FROM outbox ORDER BY position")] == [
         "Al",
         "berto",
@@ -181,7 +182,7 @@ def test_a_message_that_races_the_end_of_a_turn_is_answered(house: House) -> Non
         contact = house.say(f"first {number}", f"contact {number}")
         run = house.run(contact)
         with ThreadPoolExecutor(2) as threads:
-            finished = threads.submit(house.turns.finish, run.turn, Reply(text="x"), ["x"])
+            finished = threads.submit(house.turns.finish, run.turn, Reply(text="x"), drafts("x"))
             threads.submit(house.say, "second", f"contact {number}").result()
         left = house.run(contact)
 
@@ -192,7 +193,7 @@ def test_a_message_that_races_the_end_of_a_turn_is_answered(house: House) -> Non
 def test_parts_leave_in_order_and_once(house: House) -> None:
     """The outbox gives a contact's parts one by one, and never one that has left."""
     contact = house.say("conte tudo")
-    house.turns.finish(house.run(contact).turn, Reply(text="a b"), ["a", "b"])
+    house.turns.finish(house.run(contact).turn, Reply(text="a b"), drafts("a", "b"))
     sent = []
     while part := house.outbox.next(contact):
         house.outbox.sending(part)
@@ -209,7 +210,7 @@ def test_parts_leave_in_order_and_once(house: House) -> None:
 def test_a_part_is_handed_over_by_one_worker(house: House) -> None:
     """Of two workers that hold the same part, only one may send it."""
     contact = house.say("oi")
-    house.turns.finish(house.run(contact).turn, Reply(text="olá"), ["olá"])
+    house.turns.finish(house.run(contact).turn, Reply(text="olá"), drafts("olá"))
     part, same = house.outbox.next(contact), house.outbox.next(contact)
     assert part is not None
     assert part == same
@@ -229,7 +230,7 @@ def test_failures_are_kept_and_apologised_for(house: House) -> None:
     house.clock.now += 5
     second = house.turns.next(contact)
     assert isinstance(second, Run)
-    house.turns.fail(second.turn, "still overloaded", ["Desculpe"])
+    house.turns.fail(second.turn, "still overloaded", drafts("Desculpe"))
 
     assert isinstance(waiting, Wait)
     assert second.failures == 1
@@ -248,7 +249,7 @@ def test_work_is_owed_until_it_has_left(house: House) -> None:
     owed.append(house.turns.any_owed())
     run = house.run(contact)
     owed.append(house.turns.any_owed())
-    house.turns.finish(run.turn, Reply(text="Olá"), ["Olá"])
+    house.turns.finish(run.turn, Reply(text="Olá"), drafts("Olá"))
     owed.append(house.turns.any_owed())
     part = house.outbox.next(contact)
     assert part is not None
@@ -268,7 +269,7 @@ def test_the_page_follows_a_message(house: House) -> None:
     run = house.run(contact)
     seen.append(page.timeline("ana", 0))
     house.clock.now += 10
-    house.turns.finish(run.turn, Reply(text="Olá"), ["Olá"])
+    house.turns.finish(run.turn, Reply(text="Olá"), drafts("Olá"))
     part = house.outbox.next(contact)
     assert part is not None
     house.outbox.sent(part, "SM1")

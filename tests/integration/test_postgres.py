@@ -35,6 +35,7 @@ from channels.postgres import PostgresDatabase
 from channels.queue_worker import QueueWorker
 from channels.turns import Turns, Wait
 from commands import command_line
+from tests.fakes import answered
 from tests.postgres import PostgresServer, running_postgres
 from tests.sources import ROOT
 
@@ -124,7 +125,7 @@ class SlowMind:
             self.thinking.discard(turn.contact)
         return Reply(text=" ".join(each.text for each in turn.messages))
 
-    def apology(self, turn: Turn) -> str:
+    def line(self, turn: Turn, which: str) -> str:
         """Return what a failed turn says."""
         return "Desculpe"
 
@@ -188,7 +189,7 @@ def test_a_message_and_its_job_are_stored_together(database: PostgresDatabase) -
     inbox = Inbox(database, KEYS)
     first = inbox.accept(message("um", "ana"))
     inbox.accept(message("dois", "ana"))
-    inbox.accept(message("oi", "rui"), "Olá!")
+    inbox.accept(message("oi", "rui"), answered("Olá!"))
 
     jobs = rows(database, "SELECT lock, queueing_lock, args FROM procrastinate_jobs")
     assert jobs == [(first.contact, first.contact, {"contact": first.contact})]

@@ -24,6 +24,7 @@ from tests.standins.exchange import (
     stalled,
 )
 from tests.standins.twilio import TwilioStandIn
+from tests.standins.twilio_messages import callback
 
 # twilio 9.13 calls aiohttp in a way that aiohttp 3.14 announces the end of.
 pytestmark = [
@@ -84,7 +85,7 @@ async def test_twilio_sends_only_the_first_file(twilio: TwilioStandIn, rest: Cli
     sid = await send(rest, media_url=files)
 
     assert sid.startswith("MM")
-    assert twilio.sent[0].media_url == files[0]
+    assert (twilio.sent[0].media_url, twilio.sent[0].ignored_media) == (files[0], (files[1],))
     assert [value for name, value in twilio.sent[0].fields if name == "MediaUrl"] == files
 
 
@@ -108,6 +109,33 @@ async def test_twilio_refuses_what_breaks_a_rule(
     assert refusal.value.status == 400
     assert refusal.value.code == code
     assert not twilio.sent
+
+
+async def test_twilio_reads_forms_only(twilio: TwilioStandIn) -> None:
+    """Fields in another encoding are not seen, so that their first one is missed."""
+    url = f"{twilio.url}/2010-04-01/Accounts/{twilio.account_sid}/Messages.json"
+    owner = (twilio.account_sid, twilio.auth_token)
+    fields = {"To": webhooks.CONTACT, "From": tw.CLONE_NUMBER, "Body": "oi"}
+
+    async with httpx.AsyncClient(verify=False, auth=owner) as http:
+        as_json = await http.post(url, json=fields)
+        as_form = await http.post(url, data=fields)
+
+    assert (as_json.status_code, as_json.json()["code"]) == (400, 21604)
+    assert as_form.status_code == 201
+
+
+async def test_twilio_tells_of_the_account(twilio: TwilioStandIn, rest: Client) -> None:
+    """The account's state and kind can be read with its token only."""
+    twilio.account_type = "Trial"
+    account = await rest.api.accounts(twilio.account_sid).fetch_async()
+    rest.auth = (twilio.account_sid, "wrong")
+
+    with pytest.raises(TwilioRestException) as refusal:
+        await rest.api.accounts(twilio.account_sid).fetch_async()
+
+    assert (account.sid, account.status, account.type) == (twilio.account_sid, "active", "Trial")
+    assert refusal.value.code == 20003
 
 
 async def test_twilio_knows_its_account(twilio: TwilioStandIn, rest: Client) -> None:
@@ -222,6 +250,22 @@ async def test_an_answer_can_be_held(twilio: TwilioStandIn, rest: Client) -> Non
     gate.set()
 
     assert await sending == twilio.sent[0].sid
+
+
+async def test_twilio_reports_where_it_was_asked_to(twilio: TwilioStandIn, rest: Client) -> None:
+    """A report names its message, its status and its error, and goes to the message's address."""
+    await send(rest, status_callback="https://clone.example/status?o=a%3A0")
+    await send(rest)
+    told, untold = twilio.sent
+
+    url, form = callback(told, "failed", "63018")
+
+    assert url == "https://clone.example/status?o=a%3A0"
+    assert (form["MessageSid"], form["MessageStatus"]) == (told.sid, "failed")
+    assert (form["ErrorCode"], form["To"]) == ("63018", webhooks.CONTACT)
+    assert "ErrorCode" not in callback(told, "delivered")[1]
+    with pytest.raises(ValueError, match="StatusCallback"):
+        callback(untold, "sent")
 
 
 def test_webhook_forms_are_signed_as_twilio_signs() -> None:

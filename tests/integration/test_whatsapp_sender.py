@@ -2,28 +2,44 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
-from agent.errors import InDoubtError, PermanentError, TemporaryError, VendorError
+from agent.errors import (
+    AccountError,
+    InDoubtError,
+    PermanentError,
+    TemporaryError,
+    TooLongError,
+    UnreachableError,
+    VendorError,
+    WindowClosedError,
+)
 from agent.messages import TurnMessage
 from agent.settings import Secret, Twilio
-from channels.outbox import Part
+from agent.vendors import shared_deadline
+from channels.outbox import Form, Part
 from channels.twilio_client import twilio_client
 from channels.whatsapp_sender import WhatsAppSender
 from tests.standins.exchange import (
     Answer,
     Behaviour,
+    Handler,
+    Request,
     accepted_then_dropped,
     always,
     dropped,
+    late,
     stalled,
 )
 from tests.standins.twilio import CLONE_NUMBER, TwilioStandIn, refused
 from tests.standins.webhooks import CONTACT
 
 SID = "SM" + "1" * 32
+PUBLIC_URL = "https://clone.example"
 
 
 @pytest.fixture
@@ -33,7 +49,7 @@ def twilio() -> Iterator[TwilioStandIn]:
         yield stand_in
 
 
-Connect = Callable[[str], WhatsAppSender]
+Connect = Callable[..., WhatsAppSender]
 
 
 @pytest.fixture
@@ -41,16 +57,9 @@ async def connect() -> AsyncIterator[Connect]:
     """Makes senders that talk to an address, and closes them."""
     senders: list[WhatsAppSender] = []
 
-    def make(url: str, token: str = "twilio-test-token") -> WhatsAppSender:
-        settings = Twilio(
-            account_sid="AC" + "a" * 32,
-            auth_token=Secret(token),
-            whatsapp_from=CLONE_NUMBER,
-            region="",
-            edge="",
-            api_base_url=url,
-        )
-        senders.append(WhatsAppSender(CLONE_NUMBER, lambda: twilio_client(settings)))
+    def make(url: str, token: str = "twilio-test-token", public: str = "") -> WhatsAppSender:
+        settings = account(url, token)
+        senders.append(WhatsAppSender(CLONE_NUMBER, lambda: twilio_client(settings), public))
         return senders[-1]
 
     yield make
@@ -60,12 +69,28 @@ async def connect() -> AsyncIterator[Connect]:
 
 @pytest.fixture
 def sender(connect: Connect, twilio: TwilioStandIn) -> WhatsAppSender:
-    """A sender on the stand-in."""
-    return connect(twilio.url)
+    """A sender on the stand-in, of a clone with a public address."""
+    return connect(twilio.url, public=PUBLIC_URL)
+
+
+def account(url: str, token: str) -> Twilio:
+    """Return the settings of the stand-in's account."""
+    return Twilio(
+        account_sid="AC" + "a" * 32,
+        auth_token=Secret(token),
+        whatsapp_from=CLONE_NUMBER,
+        region="",
+        edge="",
+        api_base_url=url,
+    )
 
 
 def part(
-    body: str = "Olá, ção 😀 +&=", *, number: int = 0, sending_at: float | None = None
+    body: str = "Olá, ção 😀 +&=",
+    *,
+    number: int = 0,
+    sending_at: float | None = None,
+    form: Form = "text",
 ) -> Part:
     """Return a part that is due."""
     return Part(
@@ -75,6 +100,8 @@ def part(
         channel="whatsapp",
         address=CONTACT,
         body=body,
+        form=form,
+        media="" if form == "text" else f"voice.{form}",
         attempts=0,
         sending_at=sending_at,
     )
@@ -103,16 +130,97 @@ async def test_the_longest_part_is_taken(sender: WhatsAppSender, twilio: TwilioS
     assert len(twilio.sent) == 3
 
 
+def test_a_reply_is_written_in_whatsapps_marks(sender: WhatsAppSender) -> None:
+    """The Markdown of a model becomes what WhatsApp shows as such."""
+    assert list(sender.parts("**Olá**, tudo bem?")) == ["*Olá*, tudo bem?"]
+
+
+def test_what_is_too_long_is_cut_smaller(sender: WhatsAppSender) -> None:
+    """The first message is cut in two or more and the rest as small, in order, and whole."""
+    bodies = sender.parts("Uma frase de teste, com ção 😀. " * 150)
+
+    pieces = sender.smaller(bodies)
+
+    assert len(pieces) > len(bodies)
+    assert max(len(piece) for piece in pieces) <= len(bodies[0]) // 2
+    assert "".join(pieces).replace(" ", "") == "".join(bodies).replace(" ", "")
+
+
+def test_what_cannot_be_too_long_is_left_alone(sender: WhatsAppSender) -> None:
+    """However often it is cut, no message falls apart into letters."""
+    assert list(sender.smaller(["😀", "oi"])) == ["😀", "oi"]
+
+
+def test_a_report_of_a_failure_is_explained(sender: WhatsAppSender) -> None:
+    """The error code of a report says what it means for the part and its contact."""
+    reported = replace(part(), undelivered=True, delivery_error="63014")
+
+    assert isinstance(sender.undelivered(reported), UnreachableError)
+
+
+@pytest.mark.parametrize(
+    ("public", "callback"),
+    [
+        ("https://clone.example", "https://clone.example/webhook/whatsapp/status?o=turn%3A0"),
+        ("https://a.example/c/?x=1#rc=3", "https://a.example/c/webhook/whatsapp/status?o=turn%3A0"),
+        ("http://clone.example", None),
+        ("", None),
+    ],
+)
+async def test_reports_are_asked_for_by_the_parts_id(
+    connect: Connect, twilio: TwilioStandIn, public: str, callback: str | None
+) -> None:
+    """Twilio reports to our public address, whatever else the setting holds; never in the clear."""
+    await connect(twilio.url, public=public).send(part())
+
+    assert dict(twilio.sent[0].fields).get("StatusCallback") == callback
+
+
+@pytest.mark.parametrize("form", ["ogg", "mp3"])
+async def test_a_recording_is_sent_as_a_file(
+    sender: WhatsAppSender, twilio: TwilioStandIn, form: Form
+) -> None:
+    """A spoken part is one file that Twilio fetches from us, without any words beside it."""
+    sid = await sender.send(part(form=form))
+
+    (sent,) = twilio.sent
+    assert sent.sid == sid
+    assert (sent.media_url, sent.ignored_media) == (f"{PUBLIC_URL}/media/voice.{form}", ())
+    assert "Body" not in dict(sent.fields)
+    assert sent.status_callback
+
+
+async def test_a_recording_without_a_public_address_is_sent_as_words(
+    connect: Connect, twilio: TwilioStandIn
+) -> None:
+    """Where Twilio cannot fetch the file, and is found again, the contact reads the words."""
+    sender = connect(twilio.url)
+    spoken = part(form="ogg", sending_at=now())
+
+    sid = await sender.send(spoken)
+
+    assert (twilio.sent[0].body, twilio.sent[0].media_url) == (spoken.body, "")
+    assert await sender.find(spoken, known=set()) == sid
+
+
 @pytest.mark.parametrize(
     ("behaviour", "kind", "code"),
     [
-        (refused(63024), PermanentError, "63024"),
-        (refused(21610), PermanentError, "21610"),
-        (refused(20003, 401), PermanentError, "20003"),
+        (refused(63024), UnreachableError, "63024"),
+        (refused(21610), UnreachableError, "21610"),
+        (refused(63016), WindowClosedError, "63016"),
+        (refused(21617), TooLongError, "21617"),
+        (refused(63013), PermanentError, "63013"),
+        (refused(63007), AccountError, "63007"),
+        (refused(20003, 401), AccountError, "20003"),
         (refused(20429, 429), TemporaryError, "20429"),
+        (refused(63018), TemporaryError, "63018"),
+        (always(Answer(status=429, body=b"slow down")), TemporaryError, "429"),
         (refused(20500, 500), InDoubtError, "20500"),
         (refused(20503, 503), InDoubtError, "20503"),
         (always(Answer(status=502, body=b"<html>")), InDoubtError, "502"),
+        (always(Answer(status=201, body=b"<html>")), InDoubtError, "answer"),
+        (always(Answer(status=307, headers={"Location": "/"})), PermanentError, "307"),
         (dropped(), InDoubtError, "connection"),
         (accepted_then_dropped(), InDoubtError, "connection"),
     ],
@@ -130,7 +238,7 @@ async def test_what_goes_wrong_is_told_in_our_words(
     with pytest.raises(kind) as raised:
         await sender.send(part())
 
-    assert isinstance(raised.value, InDoubtError) is (kind is InDoubtError)
+    assert type(raised.value) is kind
     assert raised.value.code == code
     assert CONTACT[9:] not in str(raised.value)
     assert len(twilio.requests("send")) == 1
@@ -161,6 +269,36 @@ async def test_the_wait_that_twilio_asks_for_is_told(
         await sender.send(part())
 
     assert raised.value.retry_after == 7.0
+
+
+async def test_each_refusal_has_its_own_wait(sender: WhatsAppSender, twilio: TwilioStandIn) -> None:
+    """Refusals that come at once, the first of them later, are not told each other's wait."""
+
+    def slow(request: Request, proceed: Handler) -> Answer:
+        return late(0.2)(request, lambda each: refused(20429, 429, retry_after=3)(each, proceed))
+
+    twilio.queue("send", slow)
+    first = asyncio.create_task(sender.send(part("um")))
+    await asyncio.to_thread(twilio.wait_for, lambda: twilio.requests("send"))
+    twilio.whenever("send", refused(20429, 429, retry_after=9))
+
+    errors = await asyncio.gather(first, sender.send(part("dois")), return_exceptions=True)
+
+    assert [getattr(error, "retry_after", None) for error in errors] == [3.0, 9.0]
+
+
+async def test_an_answer_that_does_not_come_in_time_is_in_doubt(
+    sender: WhatsAppSender, twilio: TwilioStandIn
+) -> None:
+    """A send that outlasts its deadline may have worked, and is told to be looked up."""
+    twilio.queue("send", late(15))
+    loop = asyncio.get_running_loop()
+
+    with shared_deadline(loop.time() + 0.2), pytest.raises(InDoubtError) as raised:
+        await sender.send(part())
+
+    assert raised.value.code == "deadline"
+    assert await sender.find(part(sending_at=now()), known=set()) == twilio.sent[0].sid
 
 
 async def test_an_unreachable_twilio_is_no_doubt(connect: Connect) -> None:
@@ -203,6 +341,47 @@ async def test_an_old_equal_text_is_not_the_lost_part(
     await sender.send(part())
 
     assert await sender.find(part(sending_at=now() + 120), known=set()) is None
+
+
+async def test_white_space_that_twilio_changed_does_not_hide_a_part(
+    sender: WhatsAppSender, twilio: TwilioStandIn
+) -> None:
+    """A lost part is found although line ends and blanks around it are not kept as they were."""
+    sid = await sender.send(part("  Olá!\n\nTudo  bem? "))
+
+    assert await sender.find(part("Olá!\r\n\r\nTudo bem?", sending_at=now()), known=set()) == sid
+
+
+async def test_a_lost_recording_is_found(sender: WhatsAppSender, twilio: TwilioStandIn) -> None:
+    """A recording is told from texts, from known recordings and from texts erased since."""
+    spoken = part(form="ogg", sending_at=now())
+    known = await sender.send(part(form="ogg"))
+    await sender.send(part())
+    await erase(twilio, await sender.send(part("segredo")))
+    assert await sender.find(spoken, known={known}) is None
+
+    sid = await sender.send(spoken)
+
+    assert await sender.find(spoken, known={known}) == sid
+
+
+async def erase(twilio: TwilioStandIn, sid: str) -> None:
+    """Empty a message's text at Twilio, as the deletion of a contact's data does."""
+    owner = (twilio.account_sid, twilio.auth_token)
+    address = f"{twilio.url}/2010-04-01/Accounts/{twilio.account_sid}/Messages/{sid}.json"
+    async with httpx.AsyncClient(verify=False, auth=owner) as http:
+        await http.post(address, data={"Body": ""})
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]"])
+async def test_a_list_without_sense_does_not_decide(
+    sender: WhatsAppSender, twilio: TwilioStandIn, body: bytes
+) -> None:
+    """What is no list of messages does not say that the part never came."""
+    twilio.whenever("list", always(Answer(body=body)))
+
+    with pytest.raises(TemporaryError):
+        await sender.find(part(sending_at=now()), known=set())
 
 
 async def test_a_look_up_that_fails_does_not_decide(
@@ -249,6 +428,12 @@ async def test_a_wrong_token_closes_the_way_for_a_while(
 
     assert raised.value.code == "circuit"
     assert len(twilio.requests("send")) == 1
+
+
+async def test_settings_without_an_account_are_told(connect: Connect) -> None:
+    """What was left to send when the account was taken out of the settings is not in doubt."""
+    with pytest.raises(AccountError):
+        await connect("http://127.0.0.1:1", token="").send(part())
 
 
 async def test_many_parts_go_at_once(sender: WhatsAppSender, twilio: TwilioStandIn) -> None:

@@ -9,9 +9,16 @@ from urllib.parse import urlencode
 
 from tests.standins.exchange import Answer, Behaviour, Request, always, json_answer
 from tests.standins.server import StandIn
-from tests.standins.twilio_messages import SentMessage, document, matches, mistake, refusal
+from tests.standins.twilio_messages import (
+    ACCOUNT_SID,
+    SentMessage,
+    account_document,
+    document,
+    matches,
+    mistake,
+    refusal,
+)
 
-ACCOUNT_SID = "AC" + "a" * 32
 AUTH_TOKEN = "twilio-test-token"
 CLONE_NUMBER = "whatsapp:+14155238886"
 
@@ -28,7 +35,7 @@ def refused(code: int, status: int = 400, *, retry_after: float | None = None) -
 class TwilioStandIn(StandIn):
     """Twilio's Messages, media and typing indicators for one account.
 
-    Operations: send, list, fetch, redact, delete, media, cdn, typing.
+    Operations: account, send, list, fetch, redact, delete, media, cdn, typing.
     Set `TWILIO_API_BASE_URL` to `url`; credentials are `account_sid` and `auth_token`.
     """
 
@@ -36,6 +43,8 @@ class TwilioStandIn(StandIn):
         super().__init__()
         self.account_sid = ACCOUNT_SID
         self.auth_token = AUTH_TOKEN
+        #: As the account resource tells them: active, suspended or closed; Trial or Full.
+        self.account_status, self.account_type = "active", "Full"
         #: Seconds that an ordinary answer to a send takes.
         self.latency = latency
         self._sent: list[SentMessage] = []
@@ -44,6 +53,7 @@ class TwilioStandIn(StandIn):
         self._typing: list[str] = []
         self._media: dict[str, tuple[bytes, str]] = {}
         one = _ACCOUNT + r"/Messages/(?P<sid>\w+)"
+        self.route("GET", _ACCOUNT + r"\.json", "account", self._account)
         self.route("POST", _ACCOUNT + r"/Messages\.json", "send", self._send)
         self.route("GET", _ACCOUNT + r"/Messages\.json", "list", self._list)
         self.route("GET", one + r"\.json", "fetch", self._fetch)
@@ -91,18 +101,23 @@ class TwilioStandIn(StandIn):
             return refusal(20404, 404)
         return None
 
+    def _account(self, request: Request) -> Answer:
+        told = account_document(self.account_sid, self.account_status, self.account_type)
+        return self._stranger(request) or json_answer(told)
+
     def _send(self, request: Request) -> Answer:
         form = request.form()
         fields = dict(form)
         if problem := self._stranger(request) or mistake(fields):
             return problem
-        media = next((value for name, value in form if name == "MediaUrl"), "")
+        media, *ignored = [value for name, value in form if name == "MediaUrl"] or [""]
         message = SentMessage(
             sid=("MM" if media else "SM") + secrets.token_hex(16),
             to=fields["To"],
             sender=fields.get("From", ""),
             body=fields.get("Body", ""),
             media_url=media,
+            ignored_media=tuple(ignored),
             fields=tuple(form),
             at=request.at,
             created=datetime.now(UTC).replace(microsecond=0),

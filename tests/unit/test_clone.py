@@ -15,6 +15,7 @@ from tests.mind import (
     FakeModel,
     FakeRetriever,
     FakeServices,
+    FakeTranscriber,
     Prompt,
     answer,
     clone,
@@ -219,16 +220,64 @@ async def test_a_long_conversation_keeps_its_prompts_beginning_between_drops() -
     ("words", "language"),
     [("Onde você nasceu?", "pt"), ("Where were you born?", "en"), ("¿Dónde naciste?", "es")],
 )
-async def test_the_apology_is_in_the_contacts_language(words: str, language: str) -> None:
-    """A turn that failed is met in the language in which it was written."""
+async def test_a_turn_without_an_answer_is_met_in_the_contacts_language(
+    words: str, language: str
+) -> None:
+    """A turn that failed, or was one too many, is met in the language in which it was written."""
     mind, _ = clone()
 
-    assert mind.apology(turn(words)) == lines(language).apology
+    assert mind.line(turn(words), "apology") == lines(language).apology
+    assert mind.line(turn(words), "later") == lines(language).later
 
 
-async def test_a_turn_without_words_is_apologised_for_too() -> None:
+async def test_a_turn_without_words_gets_a_line_too() -> None:
     """A voice note that could not be answered gets the first language's line."""
     mind, _ = clone()
     empty: Turn = replace(turn("x"), messages=(message("v", kind="audio"),))
 
-    assert mind.apology(empty) == lines("pt").apology
+    assert mind.line(empty, "apology") == lines("pt").apology
+    assert mind.line(empty, "later") == lines("pt").later
+
+
+async def test_what_was_received_in_silence_stays_without_an_answer() -> None:
+    """An empty answer at the door leaves the contact's words in the history, and no reply."""
+    mind, with_ = clone()
+
+    silent = message("s", "estou de volta?", answer="")
+    reply = await answer(mind, turn(silent, message("q", QUESTION)))
+    await answer(mind, turn(message("q2", "E quando?"), message("s2", "psiu", answer="")))
+    await answer(mind, turn("Obrigado"))
+
+    assert reply.text == "Nasci no sítio Cabangu."
+    assert said(with_) == [
+        ("human", "estou de volta?"),
+        ("human", QUESTION),
+        ("ai", reply.text),
+        ("human", "E quando?"),
+        ("human", "psiu"),
+        ("ai", "Nasci no sítio Cabangu."),
+    ]
+    assert "psiu" not in human(with_.model.prompts[1])
+
+
+async def test_a_recording_received_in_silence_is_not_heard() -> None:
+    """A voice note that nobody is to answer costs no transcription."""
+    mind, _ = clone(transcriber=FakeTranscriber({}))
+    silent = message("v", kind="audio", url="file:v", answer="")
+
+    assert (await answer(mind, turn(silent, QUESTION))).text == "Nasci no sítio Cabangu."
+
+
+async def test_what_messages_refer_to_reaches_the_model_and_not_the_history() -> None:
+    """Quoted words and an ad's words are read once, with the message that brought them."""
+    mind, with_ = clone()
+    pointing = replace(message("q", "E onde foi isso?"), quoted="Voei em 1906.", referral="Balões!")
+
+    await answer(mind, turn(pointing))
+    first = human(with_.model.prompts[-1])
+    await answer(mind, turn("E quando?"))
+
+    assert "\nquoted: Voei em 1906.\nadvertisement: Balões!\n" in first
+    assert "Voei em 1906." in with_.retriever.asked[0][0]
+    assert "Balões!" not in with_.retriever.asked[0][0]
+    assert "1906" not in str(with_.model.prompts[-1])

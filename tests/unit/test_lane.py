@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,107 +14,14 @@ from agent.errors import (
     TemporaryError,
     VendorError,
 )
-from agent.keys import Keys
 from agent.messages import Reply, Turn
-from agent.settings import Secret
 from channels import delivery, lane
-from channels.database import Database
-from channels.errands import Errands
-from channels.inbox import Inbox
 from channels.lane import Lane
-from channels.outbox import LOOK_UP_SECONDS, Outbox
+from channels.outbox import LOOK_UP_SECONDS
+from channels.standing import Limits
 from channels.turns import Held, Run, Turns, Wait
-from tests.fakes import FakeMind, FakeSender, ManualClock, incoming, said
-
-KEYS = Keys(Secret("k" * 32))
-ANA = KEYS.contact("fake", "ana")
-
-
-class Desk:
-    """A lane with everything that it works with; transactions run on the loop itself."""
-
-    def __init__(self, path: Path) -> None:
-        self.clock = ManualClock()
-        self.database = Database(path)
-        self.inbox = Inbox(self.database, KEYS, self.clock)
-        self.turns = Turns(self.database, 1.0, self.clock)
-        self.outbox = Outbox(self.database, self.clock)
-        self.mind = FakeMind()
-        self.sender = FakeSender()
-        self.errands = Errands()
-        self.alerts: list[tuple[str, str]] = []
-        #: What the next transactions raise.
-        self.broken: list[StorageError] = []
-        #: Called before each transaction with its name.
-        self.before: Callable[[str], None] = lambda name: None
-        self._number = 0
-        self.lane = self.new_lane()
-
-    def new_lane(self, turn_seconds: float = 60.0) -> Lane:
-        """Return a lane as a fresh worker would make it."""
-        return Lane(
-            ANA,
-            turns=self.turns,
-            outbox=self.outbox,
-            mind=self.mind,
-            senders={"fake": self.sender},
-            store=self.store,
-            errands=self.errands,
-            alert=lambda action, subject: self.alerts.append((action, subject)),
-            turn_seconds=turn_seconds,
-            places=asyncio.Semaphore(10),
-        )
-
-    async def store(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a transaction, or fail as the test has it."""
-        await asyncio.sleep(0)
-        self.before(work.__name__)
-        if self.broken:
-            raise self.broken.pop(0)
-        return work(*arguments)
-
-    def hear(self, text: str, answer: str | None = None) -> None:
-        """Store a message whose burst is over at once."""
-        self.hear_now(text, answer)
-        self.clock.advance(1.0)
-
-    def hear_now(self, text: str, answer: str | None = None) -> None:
-        """Store a message now."""
-        self._number += 1
-        self.inbox.accept(incoming(text, number=self._number), answer)
-
-    async def work(self) -> None:
-        """Let the lane do all it can; the clock runs ahead where it would have to wait."""
-        async with self.working() as task:
-            while not task.done():
-                await asyncio.wait({task}, timeout=0.005)
-                self.clock.advance(60.0)
-                self.lane.ring()
-            await task
-
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[asyncio.Task[None]]:
-        """Run the lane beside the test."""
-        async with asyncio.timeout(10):
-            task = asyncio.create_task(self.lane.work())
-            try:
-                yield task
-            finally:
-                task.cancel()
-                await asyncio.wait({task})
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return what a query finds, as plain tuples."""
-        with self.database.read() as connection:
-            return [tuple(row.values()) for row in connection.execute(query)]
-
-    def parts(self) -> list[tuple[Any, ...]]:
-        """Return text, state and provider id of every part, in order."""
-        return self.rows("SELECT body, status, provider_id FROM outbox ORDER BY position")
-
-    def statuses(self) -> list[Any]:
-        """Return the states of all turns, in order."""
-        return [row[0] for row in self.rows("SELECT status FROM turns ORDER BY rowid")]
+from tests.desk import ANA, Desk
+from tests.fakes import FakeMind, said
 
 
 @pytest.fixture
@@ -423,7 +328,7 @@ async def test_a_turn_fails_though_the_apology_does_too(desk: Desk) -> None:
     """A turn that breaks even the apology ends, instead of coming back for ever."""
 
     class Speechless(FakeMind):
-        def apology(self, turn: Turn) -> str:
+        def line(self, turn: Turn, which: str) -> str:
             raise RuntimeError("no words")
 
     desk.mind = Speechless()
@@ -631,7 +536,7 @@ async def test_a_channel_left_alone_costs_no_attempt(desk: Desk) -> None:
 
 
 async def test_a_reply_a_day_old_is_not_sent(desk: Desk) -> None:
-    """A part that could not leave for 24 hours is given up instead of arriving out of the blue."""
+    """A part that could not leave for 24 hours is held instead of arriving out of the blue."""
     desk.hear("a")
     desk.sender.errors = [TemporaryError("429")]
     async with desk.working():
@@ -641,7 +546,7 @@ async def test_a_reply_a_day_old_is_not_sent(desk: Desk) -> None:
     await desk.new_lane().work()
 
     assert desk.sender.sent == []
-    assert desk.rows("SELECT status, error FROM outbox") == [("failed", "older than 24 hours")]
+    assert desk.rows("SELECT status, error FROM outbox") == [("held", "older than 24 hours")]
 
 
 async def test_a_stopped_lane_finishes_what_it_has_begun(desk: Desk) -> None:
@@ -710,3 +615,151 @@ async def test_an_unknown_channel_fails_its_turn(desk: Desk) -> None:
     await desk.lane.work()
 
     assert desk.statuses() == ["failed"]
+
+
+async def test_typing_is_shown_while_the_burst_is_open(desk: Desk) -> None:
+    """The contact sees that they were heard at once, not only when their window has closed."""
+    desk.hear_now("a")
+
+    async with desk.working():
+        await desk.sender.until(lambda: desk.sender.typed)
+
+        assert desk.mind.turns == []
+        desk.clock.advance(1.0)
+        desk.lane.ring()
+        await desk.sender.until(lambda: desk.sender.sent)
+    assert [message.text for message in desk.sender.typed] == ["a"]
+
+
+async def test_a_wish_to_be_left_alone_drops_the_turn_at_hand(desk: Desk) -> None:
+    """What the mind was still making is not sent, and nothing is retried."""
+    desk.mind.open.clear()
+    desk.hear("a")
+    async with desk.working() as task:
+        await desk.mind.until(lambda: desk.mind.running)
+        desk.opt_out()
+        desk.mind.open.set()
+        await task
+
+    assert desk.sender.sends == []
+    assert desk.statuses() == ["dropped"]
+
+
+async def test_a_wish_to_be_left_alone_drops_parts_that_wait(desk: Desk) -> None:
+    """Parts that wait for another attempt do not leave after it, nor are they looked up."""
+    desk.mind.answers = ["1|2"]
+    desk.sender.errors = [InDoubtError("lost")]
+    desk.hear("a")
+    async with desk.working():
+        await desk.sender.until(lambda: desk.sender.sends)
+    desk.opt_out()
+
+    await desk.new_lane().work()
+
+    assert desk.sender.bodies == desk.sender.finds == []
+    assert [status for _, status, _ in desk.parts()] == ["dropped", "dropped"]
+
+
+async def test_one_turn_too_many_gets_one_kind_sentence(tmp_path: Path) -> None:
+    """Beyond the limit no model is asked: a sentence once a day, then silence, then answers."""
+    desk = Desk(tmp_path / "clone.db", Limits(per_minute=2, per_day=5))
+    for word in "abcd":
+        desk.hear(word)
+        desk.clock.advance(2.0)
+
+    await desk.work_now()
+
+    assert [said(turn) for turn in desk.mind.turns] == ["a", "b"]
+    assert desk.sender.bodies == ["re: a", "re: b", "later"]
+    assert desk.statuses() == ["done", "done", "refused", "refused"]
+    for word in "efgh":
+        desk.clock.advance(61.0)
+        desk.hear(word)
+        await desk.work_now()
+    assert desk.sender.bodies[3:] == ["re: e", "re: f", "re: g"]
+    desk.clock.advance(24 * 3600.0)
+    desk.hear("i")
+    await desk.work_now()
+    assert desk.sender.bodies[6:] == ["re: i"]
+
+
+async def test_fragments_are_not_turns(tmp_path: Path) -> None:
+    """A burst of many messages counts once."""
+    desk = Desk(tmp_path / "clone.db", Limits(per_minute=1))
+    for word in "abcde":
+        desk.hear_now(word)
+    desk.clock.advance(1.0)
+
+    await desk.work_now()
+
+    assert desk.sender.bodies == ["re: a + b + c + d + e"]
+
+
+async def test_who_is_limited_is_not_made_to_wait(tmp_path: Path) -> None:
+    """No typing indicator is shown for a message that gets no answer."""
+    desk = Desk(tmp_path / "clone.db", Limits(per_minute=1))
+    desk.hear("a")
+    await desk.work_now()
+    desk.clock.advance(2.0)
+    desk.hear_now("b")
+
+    async with desk.working():
+        await desk.until_idle()
+        desk.clock.advance(1.0)
+        desk.lane.ring()
+        await desk.sender.until(lambda: len(desk.sender.sent) == 2)
+
+    assert [message.text for message in desk.sender.typed] == ["a"]
+
+
+async def test_a_second_apology_waits_ten_minutes(desk: Desk) -> None:
+    """What fails turn after turn is apologised for once in ten minutes."""
+    for seconds in (0.0, 60.0, 700.0):
+        desk.clock.advance(seconds)
+        desk.mind.answers = [PermanentError("no key")]
+        desk.hear("a")
+        await desk.work_now()
+
+    assert desk.sender.bodies == ["sorry", "sorry"]
+    assert desk.statuses() == ["failed"] * 3
+
+
+async def test_who_asks_for_the_person_is_told_to_the_operator(desk: Desk) -> None:
+    """Every hand-over is flagged on its turn and told, with nothing but the turn's id."""
+    desk.mind.answers = [Reply(text="I told her.", hand_over=True)]
+    desk.hear("a")
+
+    await desk.work_now()
+
+    ((turn_id, flagged),) = desk.rows("SELECT id, hand_over FROM turns")
+    assert flagged
+    assert desk.alerts == [("hand_over", turn_id)]
+
+
+async def test_an_introduction_is_remembered(desk: Desk) -> None:
+    """The next turn knows that this contact has been told that an AI speaks, and not before."""
+    for told in ("ai", "", "voice"):
+        desk.mind.answers = [Reply(text="hi", disclosed=told)]
+        desk.hear("a")
+        await desk.work_now()
+        desk.clock.advance(2.0)
+    desk.hear("b")
+    await desk.work_now()
+
+    told = [(turn.introduced, turn.voice_introduced) for turn in desk.mind.turns]
+    assert told == [(False, False), (True, False), (True, False), (True, True)]
+
+
+async def test_a_swiped_message_comes_with_its_words(desk: Desk) -> None:
+    """The mind is given the words that a message replies to, ours or the contact's own."""
+    desk.hear("a")
+    await desk.work_now()
+    desk.clock.advance(2.0)
+    desk.hear("ours?", quoted_id="SM1")
+    desk.clock.advance(2.0)
+    desk.hear("mine?", quoted_id="SMana1")
+    desk.clock.advance(2.0)
+    desk.hear("whose?", quoted_id="SM99")
+    await desk.work_now()
+
+    assert [turn.messages[0].quoted for turn in desk.mind.turns] == ["", "re: a", "a", ""]

@@ -6,8 +6,9 @@ from datetime import date
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from agent.adapters.offline_chat import OfflineChatModel
-from agent.prompt import conversation_prompt, question_prompt
-from agent.state import FoundPassage
+from agent.conversation import BEHIND_NOTICE
+from agent.prompt import Circumstances, conversation_prompt, question_prompt
+from agent.state import Background, FoundPassage
 from agent.understanding import Intent
 from tests.personas import lines, persona
 
@@ -28,10 +29,18 @@ def ask(
     *texts: str,
     history: Sequence[AnyMessage] = (AIMessage(NOTICE),),
     language: str = "pt",
+    quoted: str = "",
+    behind_notice: bool = False,
 ) -> str:
     """Return the answer to a question over passages, in a conversation that knows the notice."""
     passages = [passage(text) for text in texts]
-    prompt = question_prompt(persona(), history, question, passages, language=language, today=TODAY)
+    around = Circumstances(
+        language=language,
+        today=TODAY,
+        behind_notice=behind_notice,
+        background=[Background(source="quoted", words=quoted)],
+    )
+    prompt = question_prompt(persona(), history, question, passages, circumstances=around)
     return OfflineChatModel(persona=persona()).invoke(prompt).text
 
 
@@ -41,11 +50,11 @@ def talk(
     *,
     history: Sequence[AnyMessage] = (AIMessage(NOTICE),),
     language: str = "pt",
+    behind_notice: bool = False,
 ) -> str:
     """Return the answer to small talk, in a conversation that knows the notice."""
-    prompt = conversation_prompt(
-        persona(), history, message, intent=intent, language=language, today=TODAY
-    )
+    around = Circumstances(language=language, today=TODAY, behind_notice=behind_notice)
+    prompt = conversation_prompt(persona(), history, message, intent=intent, circumstances=around)
     return OfflineChatModel(persona=persona()).invoke(prompt).text
 
 
@@ -129,6 +138,25 @@ def test_the_missing_model_is_told_once() -> None:
     assert NOTICE not in again
 
 
+def test_the_notice_waits_behind_that_of_the_ai() -> None:
+    """A reply behind the AI notice says nothing of the missing model; the next one does."""
+    first = talk("oi", "greeting", history=(), behind_notice=True)
+    introduced = AIMessage(first, response_metadata={"model_name": "offline", BEHIND_NOTICE: True})
+
+    assert first in lines("pt").greeting
+    assert talk("oi", "greeting", history=(HumanMessage("oi"), introduced)).startswith(NOTICE)
+    assert not ask("quando você nasceu?", BIRTH, history=(), behind_notice=True).startswith(NOTICE)
+
+
+def test_a_quoted_message_lends_its_words() -> None:
+    """A follow-up to a message the contact points at is about that one, not the last question."""
+    history: list[AnyMessage] = [HumanMessage("quando ganhou o prêmio?"), AIMessage(NOTICE)]
+
+    answer = ask("e onde foi isso?", PRIZE, BIRTH, history=history, quoted="Nasci em 1951.")
+
+    assert "Olinda" in answer
+
+
 def test_an_abstention_carries_no_notice_and_does_not_use_it_up() -> None:
     """After an abstention the first real reply still says that no model is connected."""
     assert ask("qual o seu signo?", BIRTH, history=()) == "[[?]]"
@@ -157,7 +185,8 @@ def test_a_question_beside_a_statement_is_answered() -> None:
 def test_conversation_gets_a_line_of_its_kind_and_language() -> None:
     """Each kind of small talk has its own lines, in the contact's language."""
     intents: tuple[Intent, ...] = (
-        "greeting", "thanks", "laughter", "farewell", "about_clone", "statement"
+        "greeting", "thanks", "laughter", "farewell", "about_clone", "abilities", "agreement",
+        "statement",
     )  # fmt: skip
     for intent in intents:
         assert talk("…", intent, language="es") in getattr(lines("es"), intent)

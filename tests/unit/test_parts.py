@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from channels.parts import LIMIT, MOST_PARTS, split_reply
 
-TEXTS = st.text(st.sampled_from("ab çã😀🇧🇷.!?\n …"), max_size=600)
+TEXTS = st.text(st.sampled_from("ab çã😀🇧🇷.!?\n …*_`>"), max_size=400)
+# What is seen as one, each in its own way: joined, toned, flagged, boxed, accented, spelt.
+WHOLE = st.sampled_from(
+    ["👨‍👩‍👧‍👦", "👍🏽", "🇧🇷", "1️⃣", "a\u0303", "❤️‍🔥", "https://x.com/a_b/(c)?d=e#f", "oi"]
+)
+STYLES = st.sampled_from(
+    ["*Voei alto. Foi bom, como se vê.*", "_sim, mas não *agora não* ou talvez_", "~um dois~"]
+)
+OTHERS = st.sampled_from(["`a b c d e f`", "```\na b\nc d e\n```", "Oi.", "2 * 3 * 4 * 5", "\n\n"])
+STYLED = st.lists(STYLES | OTHERS, max_size=30).map("\n".join)
 
 
 def units(text: str) -> int:
@@ -15,8 +24,8 @@ def units(text: str) -> int:
 
 
 def words(text: str) -> str:
-    """Return a text without its spaces, which a cut may swallow."""
-    return "".join(text.split())
+    """Return a text without its spaces and marks, which a cut may swallow or repeat."""
+    return "".join(character for character in text if character not in " \n*_`>")
 
 
 @given(TEXTS, st.integers(8, 90), st.integers(1, 5))
@@ -38,6 +47,45 @@ def test_nothing_is_lost_before_the_mark(text: str, limit: int, most: int) -> No
         assert len(parts) == most
         assert parts[-1].endswith(" …")
         assert words(text).startswith(joined[:-1])
+
+
+@given(st.lists(WHOLE, max_size=60), st.sampled_from(["", " ", "\n"]), st.integers(40, 90))
+def test_what_is_seen_as_one_is_not_cut(pieces: list[str], between: str, limit: int) -> None:
+    """No emoji, flag, accent or address is torn, spaces around it or not."""
+    text = between.join(pieces)
+
+    cuts, at = set(), 0
+    for part in split_reply(text, limit, most=1000):
+        at += len("".join(part.split()))
+        cuts.add(at)
+    ends = {sum(map(len, pieces[:count])) for count in range(len(pieces) + 1)}
+    # Without spaces an address runs on into what follows it.
+    assert cuts <= ends or (between == "" and "http" in text)
+
+
+@given(STYLED, st.integers(40, 90))
+def test_no_mark_is_left_alone(text: str, limit: int) -> None:
+    """Each part closes the marks that it opens, and loses no word to them."""
+    parts = split_reply(text, limit, most=1000)
+
+    alone = [part for part in parts if any(_marks(part, mark) % 2 for mark in "*_~`")]
+    assert alone == []
+    assert words("".join(parts)) == words(text)
+
+
+def _marks(text: str, mark: str) -> int:
+    return text.replace(" * ", "").removesuffix(" *").removeprefix("* ").count(mark)
+
+
+@given(st.lists(st.sampled_from(["um", "Dois.", "três\n", "quatro\n\n"]), max_size=200))
+def test_what_fits_into_the_parts_is_not_left_out(pieces: list[str]) -> None:
+    """A reply is cut short only when even full parts could not hold it."""
+    text = " ".join(pieces)
+
+    parts = split_reply(text, 100, 3)
+
+    if len(text) <= 3 * 90:
+        assert words("".join(parts)) == words(text)
 
 
 def test_a_short_reply_is_one_part() -> None:
@@ -66,6 +114,55 @@ def test_nothing_to_say_is_no_part(text: str) -> None:
 def test_the_cut_is_where_a_reader_pauses(text: str, parts: list[str]) -> None:
     """A cut falls between paragraphs, else sentences, else words, also just at the limit."""
     assert split_reply(text, 20, 3) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        # Marks are closed and opened again.
+        ("*Um dois três. Quatro cinco*", ["*Um dois três.*", "*Quatro cinco*"]),
+        ("Um *_dois três. Quatro_ cinco*", ["Um *_dois três._*", "*_Quatro_ cinco*"]),
+        ("> Um dois três. Quatro cinco", ["> Um dois três.", "> Quatro cinco"]),
+        ("```\num dois\ntrês quatro\n```", ["```\num dois\n```", "```\ntrês quatro\n```"]),
+        ("`um dois três quatro cinco`", ["`um dois três quatro`", "`cinco`"]),
+        # Stars that are no marks, and marks in an address, stay alone.
+        ("2 * 3 * 4 * 5 * 6 * 7 * 8", ["2 * 3 * 4 * 5 * 6 * 7", "* 8"]),
+        # Not between a list's number and its item, nor behind an abbreviation.
+        ("Um dois três\n12. quatro", ["Um dois três", "12. quatro"]),
+        ("Um dois três qua\n- cinco", ["Um dois três qua", "- cinco"]),
+        ("Um dois três. O Sr. Quatro", ["Um dois três.", "O Sr. Quatro"]),
+        # Not in an address.
+        ("um dois, https://x.com/a", ["um dois,", "https://x.com/a"]),
+        ("umdoistrês(https://x.com)", ["umdoistrês", "(https://x.com)"]),
+    ],
+)
+def test_a_part_is_whole(text: str, parts: list[str]) -> None:
+    """Marks, list items, names and addresses stay whole on both sides of a cut."""
+    assert split_reply(text, 21, 3) == parts
+
+
+@pytest.mark.parametrize(
+    "text", ["👨‍👩‍👧‍👦" * 9, "🇧🇷" * 30, "https://" + "x" * 90, "```" + "a" * 90, "*" * 90]
+)
+def test_what_is_longer_than_a_part_is_cut_all_the_same(text: str) -> None:
+    """A limit below what is seen as one still holds, and the cutting comes to an end."""
+    parts = split_reply(text, 8, most=1000)
+
+    assert all(0 < units(part) <= 8 for part in parts)
+    assert "".join(parts).replace("`", "") == text.replace("`", "")
+
+
+def test_a_long_reply_of_a_model_is_three_parts_that_end_with_sentences() -> None:
+    """Fuller parts are made before anything is left out, and what is left out ends a sentence."""
+    sentence = "Voei sessenta metros no campo de Bagatelle. "
+    fits, too_long = sentence * 107, sentence * 200
+
+    parts, cut = split_reply(fits), split_reply(too_long)
+
+    assert " ".join(parts) == fits.strip()
+    assert len(parts) == len(cut) == MOST_PARTS
+    assert all(part.endswith("Bagatelle.") for part in cut[:-1])
+    assert cut[-1].endswith("Bagatelle. …")
 
 
 def test_a_word_without_end_is_cut_all_the_same() -> None:

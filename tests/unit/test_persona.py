@@ -85,6 +85,8 @@ def test_default_lines_load(load: Load, language: str) -> None:
         assert len(set(many)) >= 3
     assert len(set(found.about_clone)) >= 3
     assert len(set(found.statement)) >= 3
+    assert len(set(found.abilities)) >= 3
+    assert len(set(found.agreement)) >= 3
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,28 @@ def test_abstaining_lines_promise_no_note(path: Path) -> None:
     text = path.read_text(encoding="utf-8").casefold()
 
     assert not re.search(r"anotei|noted it|lo anoté|tomei nota|tomé nota", text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_hand_over_lines_promise_no_answer(load: Load, language: str) -> None:
+    """Both say that the clone is still there, and neither that the person will write."""
+    default = load(HEAD.replace('"pt"', f'"{language}"') + lines(language)).lines_in(language)
+
+    for found in (default, load_persona(SAMPLE).lines_in(language)):
+        for line in (found.hand_over, found.no_hand_over):
+            assert re.search(r"\b(clone|clon)\b", line)
+            assert not re.search(r"\b(vai|irá|logo|em breve|will|soon|pronto|va a)\b", line)
+            assert "?" not in line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_agreement_asks_nothing(load: Load, language: str) -> None:
+    """A thumb or an "ok" is met with a short word, not with another question."""
+    default = load(HEAD.replace('"pt"', f'"{language}"') + lines(language)).lines_in(language)
+
+    for line in (*default.agreement, *load_persona(SAMPLE).lines_in(language).agreement):
+        assert "?" not in line
+        assert len(line.split()) <= 4
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -157,6 +181,7 @@ def test_byte_order_mark_is_accepted(load: Load) -> None:
         (HEAD + "zzz = 1\n" + lines(), "zzz", "known: aliases"),
         (HEAD + 'aliases = ["Ana", 3]\n' + lines(), "aliases", "write a list of texts"),
         (HEAD + changed("apology", ""), "lines.pt.apology", "copy it from prompts/lines/pt.toml"),
+        (HEAD + changed("no_hand_over", ""), "lines.pt.no_hand_over", "copy it from"),
         (HEAD + changed("apology", '["a"]'), "lines.pt.apology", "must be a text"),
         (HEAD + changed("greeting", "[]"), "lines.pt.greeting", "0 of at least 1"),
         (HEAD + changed("greeting", '[" "]'), "lines.pt.greeting", "texts that are not empty"),

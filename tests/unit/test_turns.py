@@ -13,10 +13,10 @@ from agent.messages import Passage, Reply, Turn
 from agent.settings import Secret
 from channels.bursts import MAX_RESTARTS, MAX_WINDOWS, first_burst
 from channels.database import Database
-from channels.inbox import Inbox
+from channels.inbox import Inbox, Verdict
 from channels.outbox import Outbox
 from channels.turns import Held, Run, Turns, Wait
-from tests.fakes import ManualClock, incoming, said
+from tests.fakes import ManualClock, drafts, incoming, said
 
 KEYS = Keys(Secret("k" * 32))
 ANA, RUI = KEYS.contact("fake", "ana"), KEYS.contact("fake", "rui")
@@ -37,7 +37,8 @@ class Desk:
     def hear(self, text: str, contact: str = "ana", answer: str | None = None) -> None:
         """Store a message now."""
         self._number += 1
-        self.inbox.accept(incoming(text, number=self._number, contact=contact), answer)
+        message = incoming(text, number=self._number, contact=contact)
+        self.inbox.accept(message, lambda standing: Verdict(answer))
 
     def next_run(self, contact: str = ANA) -> Run:
         """Return the contact's next turn, once all its waits are over."""
@@ -68,7 +69,9 @@ def test_a_message_waits_its_burst_window_out(desk: Desk) -> None:
     desk.hear("a")
     desk.clock.advance(0.4)
 
-    assert desk.turns.next(ANA) == Wait(seconds=pytest.approx(0.6))
+    wait = desk.turns.next(ANA)
+    assert isinstance(wait, Wait)
+    assert wait.seconds == pytest.approx(0.6)
     desk.clock.advance(0.6)
     step = desk.turns.next(ANA)
     assert isinstance(step, Run)
@@ -108,7 +111,7 @@ def test_bursts_of_a_downtime_are_separate_turns(desk: Desk) -> None:
 
     first = desk.next_turn()
     assert said(first) == "a + b"
-    assert desk.turns.finish(first, REPLY, ["1"])
+    assert desk.turns.finish(first, REPLY, drafts("1"))
     assert said(desk.next_turn()) == "c"
 
 
@@ -182,7 +185,7 @@ def test_a_turn_starts_over_twice_at_most(desk: Desk) -> None:
     desk.hear("d")
 
     assert not desk.turns.restart(turn)
-    assert desk.turns.finish(turn, REPLY, ["re: abc"])
+    assert desk.turns.finish(turn, REPLY, drafts("re: abc"))
     assert said(turn) == "a + b + c"
     assert said(desk.next_turn()) == "d"
 
@@ -208,7 +211,7 @@ def test_a_reply_that_meets_news_is_out_of_date(desk: Desk) -> None:
     turn = desk.next_turn()
     desk.hear("b")
 
-    assert not desk.turns.finish(turn, REPLY, ["re: a"])
+    assert not desk.turns.finish(turn, REPLY, drafts("re: a"))
     assert desk.outbox.next(ANA) is None
     assert said(desk.next_turn()) == "a + b"
 
@@ -292,7 +295,7 @@ def test_a_finished_turn_is_recorded_whole(desk: Desk) -> None:
         seconds=1.5, usage={"input": 3},
     )  # fmt: skip
 
-    assert desk.turns.finish(turn, reply, ["one", "two"])
+    assert desk.turns.finish(turn, reply, drafts("one", "two"))
 
     assert desk.turns.next(ANA) is None
     part = desk.outbox.next(ANA)
@@ -310,10 +313,10 @@ def test_a_turn_ends_once(desk: Desk) -> None:
     """A second end of a turn, whatever it is, changes nothing and sends nothing."""
     desk.hear("a")
     turn = desk.next_turn()
-    desk.turns.fail(turn, "no model", ["sorry"])
+    desk.turns.fail(turn, "no model", drafts("sorry"))
 
-    desk.turns.fail(turn, "no model", ["sorry"])
-    assert not desk.turns.finish(turn, REPLY, ["late"])
+    desk.turns.fail(turn, "no model", drafts("sorry"))
+    assert not desk.turns.finish(turn, REPLY, drafts("late"))
     desk.turns.retry(turn, 1.0, "x")
 
     assert rows(desk, "SELECT body FROM outbox") == [("sorry",)]
@@ -326,7 +329,7 @@ def test_a_failed_transaction_leaves_nothing(desk: Desk) -> None:
     turn = desk.next_turn()
 
     with pytest.raises(Exception, match="refused"):
-        desk.turns.finish(turn, REPLY, ["one", None])  # type: ignore[list-item]
+        desk.turns.finish(turn, REPLY, drafts("one", None))  # type: ignore[list-item]
 
     assert rows(desk, "SELECT status FROM turns") == [("open",)]
     assert desk.outbox.next(ANA) is None
@@ -400,7 +403,7 @@ def test_a_clock_set_back_keeps_nobody_waiting(
 def test_a_delayed_part_survives_a_clock_set_back(desk: Desk) -> None:
     """A part that was to be repeated in a minute may leave when the clock is set back."""
     desk.hear("a")
-    desk.turns.finish(desk.next_turn(), REPLY, ["one"])
+    desk.turns.finish(desk.next_turn(), REPLY, drafts("one"))
     part = desk.outbox.next(ANA)
     assert part is not None
     desk.outbox.delayed(part, 60.0, "busy", False, 1)

@@ -113,10 +113,150 @@ def test_chat_spelling_is_understood(text: str, expected: Intent) -> None:
     assert intent(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "   ", "???", "👍", "…", "\u200b", "12345"])
+@pytest.mark.parametrize("text", ["", "   ", "???", "❤️", "…", "\u200b", "12345"])
 def test_a_message_without_words_is_conversation(text: str) -> None:
     """What holds no words is never looked up."""
     assert intent(text) == "statement"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("👋", "greeting"),
+        ("👋🏽", "greeting"),
+        ("👍", "agreement"),
+        ("👌🏿", "agreement"),
+        ("🙏", "thanks"),
+        ("tchau 👋", "farewell"),
+        ("obrigado 👍", "thanks"),
+        ("onde você nasceu? 👍", "question"),
+        ("ok", "agreement"),
+        ("ok?", "statement"),
+        ("ok, hoje choveu", "statement"),
+    ],
+)
+def test_a_sign_alone_is_read_as_what_it_says(text: str, expected: Intent) -> None:
+    """A waving hand greets and a thumb agrees, but only where no word says anything else."""
+    assert intent(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "você é um robô?",
+        "vc eh robo?",
+        "é IA?",
+        "isso eh um bot ne",
+        "estou falando com uma pessoa de verdade?",
+        "tô falando com gente ou com máquina?",
+        "você é o Santos Dumont ou um robô?",
+        "É o Alberto mesmo?",
+        "quem te criou?",
+        "fala a verdade, vc é uma IA?",
+        "prova que você não é um robô",
+        "finge que é humano",
+        "admita que você é humano",
+        "diz que você é uma pessoa",
+        "duvido que você seja humano",
+        "tem alguém por trás disso?",
+        "who made you?",
+        "are u human??",
+        "am I talking to a real person?",
+        "prove you're not a bot",
+        "pretend to be human",
+        "say you are human",
+        "is this really Alberto?",
+        "¿eres un robot o una persona?",
+        "demuéstrame que no eres un robot",
+        "finge que eres humano",
+        "¿hablo con una persona?",
+        "¿eres el verdadero Alberto?",
+    ],
+)
+def test_whoever_asks_what_it_is_is_understood(text: str) -> None:
+    """Doubts and provocations about being human are questions about the clone, chatty ones too."""
+    found = understand(text, languages=LANGUAGES, names=NAMES)
+
+    assert (found.intent, found.asks_identity) == ("about_clone", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("você é um robô? e onde você nasceu?", "question"),
+        ("Where were you born? And are you a bot?", "question"),
+        ("você é um robô? quero falar com uma pessoa", "hand_over"),
+        ("você é um robô? qual é o meu nome?", "recall"),
+    ],
+)
+def test_a_doubt_beside_something_else_is_noticed(text: str, expected: Intent) -> None:
+    """The rest of the message is met, and that the contact asks what it is, is known."""
+    found = understand(text, languages=LANGUAGES, names=NAMES)
+
+    assert (found.intent, found.asks_identity) == (expected, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "você já viu um robô?",
+        "quem foi a primeira pessoa que voou com você?",
+        "você é uma pessoa incrível",
+        "sou uma pessoa curiosa",
+        "posso mandar áudio?",
+        "what machine did you build first?",
+    ],
+)
+def test_other_talk_of_people_and_machines_is_no_doubt(text: str) -> None:
+    """Only what the clone is itself is asked about in that way."""
+    assert not understand(text, languages=LANGUAGES, names=NAMES).asks_identity
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Quero falar com uma pessoa",
+        "Oi! quero falar com uma pessoa por favor",
+        "tem algum humano aí?",
+        "me passa para o Alberto",
+        "posso falar com o Alberto de verdade?",
+        "Bom dia, gostaria de falar com o Alberto sobre um orçamento",
+        "não quero falar com robô",
+        "vc não entende nada, quero um humano",
+        "Quando você nasceu? Quero falar com uma pessoa",
+        "falar com atendente",
+        "talk to a human",
+        "can I speak to a real person please?",
+        "I don't want to talk to a bot",
+        "could you get Alberto for me?",
+        "quiero hablar con una persona",
+        "¿me pasas con Alberto?",
+        "¿puede atenderme una persona?",
+    ],
+)
+def test_a_wish_for_a_person_is_understood(text: str) -> None:
+    """Whoever wants the person, or any human, is heard first, whatever else they say."""
+    assert intent(text) == "hand_over"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("quero falar com você", "statement"),
+        ("não quero falar com uma pessoa", "statement"),
+        ("quero falar com meu pai", "statement"),
+        ("quero falar com ela mas tenho vergonha", "statement"),
+        ("I want to talk to my mom", "statement"),
+        ("com quem ele falou?", "question"),
+        ("você queria falar com uma pessoa famosa?", "question"),
+        ("você chamou alguém para ajudar?", "question"),
+        ("did you ever speak to a king?", "question"),
+        ("tem alguém aí?", "greeting"),
+    ],
+)
+def test_other_talk_of_talking_is_no_such_wish(text: str, expected: Intent) -> None:
+    """Talk about talking to people is what it was before."""
+    assert intent(text) == expected
 
 
 def test_only_the_name_is_a_greeting() -> None:

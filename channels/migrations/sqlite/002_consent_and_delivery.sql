@@ -22,6 +22,8 @@ ALTER TABLE contacts ADD COLUMN apologised_at DOUBLE PRECISION;
 -- A turn also ends as `refused` (too many of them) or `dropped` (the contact wants no more).
 ALTER TABLE turns ADD COLUMN hand_over INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX turns_contact ON turns (contact, sealed_at);
+-- An empty answer means that the message was met with silence.
+CREATE INDEX inbox_answered ON inbox (contact, received_at) WHERE answer <> '';
 
 -- A part also ends as `held` (free words may not be sent now), `dropped` or `replaced` (cut smaller).
 -- Its form: `text`, or the file of a spoken one.

@@ -12,6 +12,8 @@ SELECT contact FROM (
     SELECT contact FROM inbox WHERE turn_id IS NULL AND answer IS NULL
     UNION SELECT contact FROM turns WHERE status = 'open'
     UNION SELECT contact FROM outbox WHERE status IN ('pending', 'sending')
+    UNION SELECT contact FROM outbox
+        WHERE status = 'sent' AND delivery IN ('failed', 'undelivered')
 ) AS owed
 WHERE NOT EXISTS (
     SELECT 1 FROM procrastinate_jobs WHERE lock = owed.contact AND status IN ('todo', 'doing')

@@ -1,0 +1,77 @@
+-- name: identities_of
+SELECT id, contact, kind FROM identities WHERE id IN (:account, :number);
+
+-- name: has_other_account$
+-- Whether a person is known by another id of their own than this one.
+SELECT EXISTS (
+    SELECT 1 FROM identities WHERE contact = :contact AND kind = 'account' AND id <> :id
+);
+
+-- name: know!
+-- Somebody's own id stays theirs; a number goes to whoever wrote from it last.
+INSERT INTO identities (id, contact, kind) VALUES (:id, :contact, :kind)
+ON CONFLICT (id) DO UPDATE SET contact = excluded.contact,
+    kind = CASE WHEN identities.kind = 'account' THEN 'account' ELSE excluded.kind END;
+
+-- name: remember_contact^
+INSERT INTO contacts (contact, channel, address, first_message_at, last_message_at)
+VALUES (:contact, :channel, :address, :now, :now)
+-- Changes nothing of a known contact, but holds their row until the transaction ends.
+ON CONFLICT (contact) DO UPDATE SET channel = excluded.channel
+RETURNING opted_out_at;
+
+-- name: note_message!
+-- Whoever writes can be reached again.
+UPDATE contacts SET address = :address, last_message_at = :now, unreachable = ''
+WHERE contact = :contact;
+
+-- name: contact^
+SELECT contact, channel, introduced_at, voice_introduced_at, told_later_at, apologised_at
+FROM contacts WHERE contact = :contact;
+
+-- name: opt_out!
+UPDATE contacts SET opted_out_at = :now WHERE contact = :contact;
+
+-- name: opt_in!
+UPDATE contacts SET opted_out_at = NULL WHERE contact = :contact;
+
+-- name: silence_waiting!
+UPDATE inbox SET answer = '' WHERE contact = :contact AND turn_id IS NULL AND answer IS NULL;
+
+-- name: drop_turn!
+UPDATE turns SET status = 'dropped', finished_at = :now WHERE contact = :contact AND status = 'open';
+
+-- name: drop_parts!
+UPDATE outbox SET status = 'dropped' WHERE contact = :contact AND status IN ('pending', 'sending');
+
+-- name: answers_since$
+-- How many answers a contact was given, or is being given, in a stretch of time.
+SELECT (
+    SELECT COUNT(*) FROM turns WHERE contact = :contact AND sealed_at > :since AND sealed_at <= :now
+        AND status IN ('open', 'done', 'failed') AND id <> :turn_id
+) + (
+    SELECT COUNT(*) FROM inbox
+    WHERE contact = :contact AND received_at > :since AND received_at <= :now AND answer <> ''
+);
+
+-- name: last_said$
+-- The latest words that a contact was sent.
+SELECT body FROM outbox WHERE contact = :contact AND status = 'sent'
+ORDER BY position DESC LIMIT 1;
+
+-- name: note_introduction!
+UPDATE contacts SET introduced_at = COALESCE(introduced_at, :now) WHERE contact = :contact;
+
+-- name: note_voice_introduction!
+UPDATE contacts SET introduced_at = COALESCE(introduced_at, :now),
+    voice_introduced_at = COALESCE(voice_introduced_at, :now)
+WHERE contact = :contact;
+
+-- name: note_later!
+UPDATE contacts SET told_later_at = :now WHERE contact = :contact;
+
+-- name: note_apology!
+UPDATE contacts SET apologised_at = :now WHERE contact = :contact;
+
+-- name: note_unreachable!
+UPDATE contacts SET unreachable = :code WHERE contact = :contact;
