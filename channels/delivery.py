@@ -143,7 +143,7 @@ class Delivery:
 
     async def _close(self, part: Part, status: Literal["failed", "held"], error: str) -> None:
         await self._store(self._outbox.closed, part, status, error)
-        self._tell(f"part_{status}", part, error)
+        self._tell({"failed": "part_failed", "held": "part_held"}[status], part, error)
 
     def _tell(self, action: str, part: Part, error: str) -> None:
         _log.error("part not sent", extra={"action": action, "part_id": part.id, "error": error})

@@ -20,9 +20,7 @@ _STYLE_TAGS = {
     **dict.fromkeys(("s", "del", "strike"), "~"),
 }
 _BREAK_TAGS = {"br": "\n", "hr": "\n", "/p": "\n", "/div": "\n", "/li": "\n", "li": "- "}
-_SILENT_TAG = re.compile(
-    "a|big|center|code|div|font|li|mark|ol|p|pre|small|span|sub|sup|u|ul"
-)
+_SILENT_TAG = re.compile("a|big|center|code|div|font|li|mark|ol|p|pre|small|span|sub|sup|u|ul")
 
 
 class Phrases:

@@ -42,6 +42,11 @@ _KINDS: dict[str, Kind] = {
     "location": "location",
 }
 _FAMILIES: dict[str, Kind] = {"audio": "audio", "image": "image", "video": "video"}
+#: A document without a caption brings its name as `Body`: nobody said that.
+_FILE_NAME = re.compile(
+    r"[^\n]{1,250}\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|txt|csv|md|html?|json|xml|zip|rar|7z|epub|ics)",
+    re.IGNORECASE,
+)
 _CONTACT_CARDS = ("text/vcard", "text/x-vcard", "text/directory")
 # Statuses of a message that came in: with one of these a form still is somebody's message.
 _INBOUND = ("receiving", "received")
@@ -80,13 +85,14 @@ def message_from(form: Mapping[str, str]) -> IncomingMessage | Refusal:
     if sender and not _ADDRESS.fullmatch(sender):
         return NO_ADDRESS
     media, text = _media(form), _text(form)
+    kind = _kind(form, media, text)
     return IncomingMessage(
         channel=CHANNEL,
         message_id=message_id,
         contact_id=contact_id,
         address=sender or contact_id,
-        kind=_kind(form, media, text),
-        text=text,
+        kind=kind,
+        text="" if kind == "document" and _FILE_NAME.fullmatch(text) else text,
         media=media,
         quoted_id=_quoted_id(form),
         referral=_referral(form),

@@ -15,7 +15,6 @@ def stored_message(
     app: Application,
     message_id: str,
     *,
-    contact_id: str = NUMBER,
     address: str = NUMBER,
     channel: str = "whatsapp",
     age: float = 0,
@@ -25,7 +24,7 @@ def stored_message(
     message = IncomingMessage(
         channel=channel,
         message_id=message_id,
-        contact_id=contact_id,
+        contact_id=address,
         address=address,
         kind="text",
         text="Oi",

@@ -187,7 +187,7 @@ def test_every_kind_of_message_is_answered(
 
     assert len({message.to for message in twilio.sent}) == len(twilio.sent) == len(forms)
     answered = [message for message in twilio.sent if "com prazer" in message.body]
-    assert len(answered) == len(openai.chats) == 7
+    assert len(answered) == len(openai.chats) == 8
 
 
 def test_what_a_message_points_at_reaches_the_model(

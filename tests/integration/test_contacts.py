@@ -40,9 +40,7 @@ def writes(terminal: Terminal, address: str, *, age: float = 0) -> str:
     """Let somebody write to the clone; return their hash."""
     app = terminal.app()
     try:
-        return stored_message(
-            app, f"SM{time.monotonic_ns()}", contact_id=address, address=address, age=age
-        )
+        return stored_message(app, f"SM{time.monotonic_ns()}", address=address, age=age)
     finally:
         app.database.close()
 

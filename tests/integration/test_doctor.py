@@ -412,7 +412,7 @@ class TestHosting:
 
 def _accepted(app: Application, message_id: str, *, age: float = 0) -> str:
     """Store a message of a contact of its own, as if it came `age` seconds ago."""
-    return stored_message(app, message_id, contact_id=message_id, age=age)
+    return stored_message(app, message_id, address=message_id, age=age)
 
 
 def _sealed(app: Application, message_id: str) -> Turn:

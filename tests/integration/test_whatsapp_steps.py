@@ -23,7 +23,8 @@ from tests.conversations import sealed_turn, stored_message
 from tests.postgres import running_postgres
 from tests.standins.exchange import Answer, Request, always, json_answer
 from tests.standins.server import StandIn
-from tests.standins.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioStandIn
+from tests.standins.twilio import AUTH_TOKEN, TwilioStandIn
+from tests.standins.twilio_messages import ACCOUNT_SID
 from tests.terminal import Terminal
 
 SANDBOX = "whatsapp:+14155238886"
@@ -387,7 +388,7 @@ class TestTraffic:
             with _served(terminal):
                 _replied(terminal, "delivered", hand_over=True)
                 app = terminal.app()
-                contact = stored_message(app, "SM2", contact_id="whatsapp:BR.1", age=600)
+                contact = stored_message(app, "SM2", address="whatsapp:+5511999990002", age=600)
                 with app.database.write() as connection:
                     app.database.queries.note_unreachable(connection, contact=contact, code="63014")
                 app.database.close()

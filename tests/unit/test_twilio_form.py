@@ -59,7 +59,7 @@ def changed_form(name: str, **changed: str | None) -> dict[str, str]:
         ("voice_note", "audio", ""),
         ("image_with_caption", "image", "Olha que lindo"),
         ("video", "video", ""),
-        ("document", "document", "curriculo.pdf"),
+        ("document", "document", ""),
         ("sticker", "sticker", ""),
         ("contact_card", "other", ""),
         ("location", "location", ""),
