@@ -43,6 +43,7 @@ DEFENDED: dict[str, str] = {}
 # None of these may be loaded by the process that answers webhooks.
 HEAVY = (
     "langchain", "langgraph", "langsmith", "faiss", "openai", "elevenlabs", "twilio.rest", "numpy",
+    "markdown_it", "aiohttp",
 )  # fmt: skip
 
 WEB_PROCESS = """

@@ -21,11 +21,14 @@ from channels.errands import Errands
 from channels.inbox import Inbox
 from channels.lane import Lane
 from channels.outbox import Outbox
+from channels.standing import Limits
 from channels.turns import Run, Turns
 from channels.worker import Worker
 from tests.fakes import FakeMind, FakeSender, incoming, said
 
 KEYS = Keys(Secret("k" * 32))
+#: The flood guard is not what is tested here.
+PLENTY = Limits(per_minute=10_000, per_day=10_000)
 
 
 class BreakableTurns(Turns):
@@ -72,7 +75,7 @@ class House:
             # No power fails during a test, and a commit then takes no time.
             connection.execute("PRAGMA synchronous = OFF")
         self.inbox = Inbox(self.database, KEYS)
-        self.turns = BreakableTurns(self.database, burst)
+        self.turns = BreakableTurns(self.database, burst, limits=PLENTY)
         self.mind = FakeMind()
         self.sender = FakeSender()
         self.doorbell = Doorbell(data)
