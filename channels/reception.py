@@ -76,7 +76,8 @@ class Reception:
     def _counts(self, command: Command, text: str, standing: Standing) -> bool:
         """Tell whether a word is a wish here, and not an answer or just a word."""
         if command.kind == "return":
-            return standing.opted_out
+            # Each coming back costs an answer: whoever does nothing else has to wait.
+            return standing.opted_out and not standing.is_limited()
         return not (command.soft and offered(text, standing.last_said()))
 
     def _obey(self, command: Command, standing: Standing) -> Verdict:

@@ -152,6 +152,17 @@ def test_a_stop_is_heard_beyond_the_limit(tmp_path: Path) -> None:
     assert door.says("parar") == OUT
 
 
+def test_coming_and_going_is_no_way_around_the_limit(tmp_path: Path) -> None:
+    """Every stop and every return is answered until the limit, then they are quiet for a while."""
+    door = Door(tmp_path / "clone.db", Limits(per_minute=4))
+
+    told = [door.says(word) for _ in range(5) for word in ("parar", "voltar")]
+
+    assert told == [OUT, BACK, OUT, BACK, OUT, *[None] * 5]
+    door.desk.clock.advance(60.0)
+    assert door.says("voltar") == BACK
+
+
 def test_nothing_else_of_the_contact_is_silenced(door: Door) -> None:
     """Another contact is answered as ever."""
     door.says("parar")
