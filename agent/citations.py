@@ -2,12 +2,11 @@
 
 import re
 
-from agent.messages import TEXT_LIMIT
-
 #: What a model answers when the passages do not hold the answer.
 NO_ANSWER = "[[?]]"
 
-# Bounded, so that no answer, however strange, takes long to read.
+# Bounded, so that no answer, however strange, takes long to read: the guard cuts to less.
+_LONGEST = 16_000
 _DEEPEST = 8
 _MARK = re.compile(r"\s{0,3}\[\[([0-9,;?\s]{0,60})\]\]")
 
@@ -19,7 +18,7 @@ def read_citations(answer: str, passages: int) -> tuple[str, list[int]]:
     have used all `passages` it was shown: nothing it was given can be ruled out.
     """
     marks: list[str] = []
-    text = answer[:TEXT_LIMIT]
+    text = answer[:_LONGEST]
     # Again and again: what is taken out may have kept two halves of a mark apart.
     for _ in range(_DEEPEST):
         if not (found := _MARK.findall(text)):

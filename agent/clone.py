@@ -96,6 +96,9 @@ def _background(messages: Sequence[TurnMessage]) -> list[Background]:
             found.append(Background(source="quoted", words=message.quoted))
         if message.referral:
             found.append(Background(source="advertisement", words=message.referral))
+        if message.kind not in ("text", "audio"):
+            told = f"{message.kind}, which you cannot see: do not guess what is in it"
+            found.append(Background(source="attachment", words=told))
     return found
 
 

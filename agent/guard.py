@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from agent.messages import TEXT_LIMIT
 from agent.text import clean
 
+#: More than any channel carries; each cuts to its own measure.
+_LONGEST = 2 * TEXT_LIMIT
+_SENTENCE_END = re.compile(r"[.!?…]+(?=\s)|\n")
 #: So often may something be taken out that was hidden in what was taken out before.
 _DEEPEST = 8
 
@@ -37,7 +40,7 @@ def guard_reply(text: str, *, sources: Iterable[str], domains: Sequence[str]) ->
             return match.group()
         return match.group()[len(link) :]
 
-    rest = clean(text)[:TEXT_LIMIT]
+    rest = _shortened(clean(text))
     # What is taken out may join its neighbours to another link.
     for _ in range(_DEEPEST):
         before = rest
@@ -45,6 +48,15 @@ def guard_reply(text: str, *, sources: Iterable[str], domains: Sequence[str]) ->
         if rest == before:
             return re.sub(r"[ \t]{2,}", " ", rest).strip()
     return ""  # nobody nests links in good faith
+
+
+def _shortened(text: str) -> str:
+    """Return at most so much of a text as can be read, cut after a sentence and marked."""
+    if len(text) <= _LONGEST:
+        return text
+    whole = [match.end() for match in _SENTENCE_END.finditer(text, 0, _LONGEST)]
+    end = whole[-1] if whole else text.rfind(" ", 0, _LONGEST)
+    return f"{text[: end if end > 0 else _LONGEST].rstrip()} …"
 
 
 def _links(text: str) -> list[str]:

@@ -4,12 +4,16 @@ What they add is no part of the conversation: they come after it was remembered.
 """
 
 import logging
+import re
 from typing import Any
 
 from agent.errors import VendorError
 from agent.services import Services
 from agent.state import Speech, State
 from prompts.persona import Lines
+
+#: What Markdown knows by its place at the beginning of a line.
+_BLOCK = re.compile(r"(?:#{1,6} |[-*+•] |\d+[.)] |>|\||```|~~~)")
 
 _log = logging.getLogger(__name__)
 
@@ -26,17 +30,18 @@ class Openings:
 
         The written reply stays as it is: it goes where the voice fails.
         """
-        return {"aloud": f"{self._lines(state).synthetic_voice_notice} {state['reply']}"}
+        return {"aloud": _before(self._lines(state).synthetic_voice_notice, state["reply"])}
 
     async def introduce(self, state: State) -> dict[str, Any]:
         """Open the reply with the notice that an AI speaks."""
-        return {"reply": f"{self._lines(state).ai_notice} {state['reply']}", "disclosed": "ai"}
+        reply = _before(self._lines(state).ai_notice, state["reply"])
+        return {"reply": reply, "disclosed": "ai"}
 
     async def open_late(self, state: State) -> dict[str, Any]:
         """Open with a short apology for the delay."""
         late = self._lines(state).late
-        aloud = f"{late} {state['aloud']}" if state["aloud"] else ""
-        return {"reply": f"{late} {state['reply']}", "aloud": aloud}
+        aloud = _before(late, state["aloud"]) if state["aloud"] else ""
+        return {"reply": _before(late, state["reply"]), "aloud": aloud}
 
     async def speak(self, state: State) -> dict[str, Any]:
         """Say the reply in the person's voice; whatever fails, the text still goes."""
@@ -55,3 +60,8 @@ class Openings:
 
     def _lines(self, state: State) -> Lines:
         return self._persona.lines_in(state["language"])
+
+
+def _before(opening: str, text: str) -> str:
+    """Put a sentence before a text, in a line of its own where the text opens with a list or so."""
+    return f"{opening}\n\n{text}" if _BLOCK.match(text) else f"{opening} {text}"

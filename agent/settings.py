@@ -1,5 +1,6 @@
 """Every setting, read once from the environment, typed, with all mistakes reported together."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +145,8 @@ class Settings:
 
 
 def _twilio(read: Environment) -> Twilio:
-    sender = read.text("TWILIO_WHATSAPP_FROM")
+    # As people print numbers: +1 415 523 8886.
+    sender = re.sub(r"[\s().-]", "", read.text("TWILIO_WHATSAPP_FROM"))
     if sender and not sender.startswith("whatsapp:"):
         sender = f"whatsapp:{sender}"
     return Twilio(

@@ -19,9 +19,9 @@ class Recording(TypedDict):
 
 
 class Background(TypedDict):
-    """Words that a message refers to: those it replies to, or the ad that the contact came by."""
+    """What a message refers to: words it replies to, the ad that brought it, a file it came with."""
 
-    source: Literal["quoted", "advertisement"]
+    source: Literal["quoted", "advertisement", "attachment"]
     words: str
 
 

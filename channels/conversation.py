@@ -75,9 +75,9 @@ class SimulatorSender:
         """Leave a reply whole, for the page has room, as WhatsApp would show it."""
         return [whatsapp_text(text)]
 
-    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
+    def smaller(self, body: str) -> Sequence[str]:
         """Nothing is too long here."""
-        return bodies
+        return [body]
 
     def undelivered(self, part: Part) -> VendorError:
         """Nothing is reported here."""

@@ -14,6 +14,7 @@ from channels.dispatch import STOP_SECONDS
 from channels.errands import Errands
 from channels.lane import Lane
 from channels.ledger import Ledger
+from channels.operator import Operator
 from channels.outbox import Outbox
 from channels.sender import Sender
 from channels.standing import Limits
@@ -65,6 +66,7 @@ async def serve_contacts(
     }
     turns = Turns(ledger, settings.burst_seconds, limits=Limits.of(settings))
     clerks, errands, alerts = Clerks(ledger), Errands(), Alerts(settings.alert_url)
+    operator = Operator(alerts, turns, clerks)
     new_lane = partial(
         Lane,
         turns=turns,
@@ -73,7 +75,7 @@ async def serve_contacts(
         senders=senders,
         store=clerks,
         errands=errands,
-        alert=lambda action, subject: errands.start(alerts.send(action, subject)),
+        alert=lambda action, subject: errands.start(operator.tell(action, subject)),
         turn_seconds=settings.turn_seconds,
         places=asyncio.Semaphore(settings.concurrency),
     )
@@ -85,6 +87,8 @@ async def serve_contacts(
         stop_seconds=TURN_SECONDS,
     )
     try:
+        if settings.alert_url:
+            errands.start(operator.tell_what_is_untold())
         await run_until_stopped(worker)
     finally:
         await errands.finish(ERRAND_SECONDS)

@@ -6,7 +6,6 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from agent.errors import (
     InDoubtError,
-    PermanentError,
     TemporaryError,
     TooLongError,
     UnreachableError,
@@ -24,7 +23,7 @@ MAX_ATTEMPTS = 8
 #: However few the attempts: nobody waits longer for a part that could not leave at first.
 TOTAL_SECONDS = 15 * 60.0
 #: Pauses between attempts in seconds: 4, 16, 64, 256, each shortened by up to a half.
-_FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE = 4.0, 4.0, 600.0
+_FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE = 4.0, 4.0, 256.0
 #: A message that is still refused as too long after so many attempts is not too long.
 _MOST_CUTS = 3
 
@@ -60,14 +59,11 @@ class Delivery:
         if part.undelivered:
             await self._settle(part, self._senders[part.channel].undelivered(part), part.attempts)
             return
-        if part.too_old:
-            await self._close(part, "held", "older than 24 hours")
-            return
         begun = part.attempts
         try:
             provider_id = await self._find(part)
-            if provider_id is None and begun >= MAX_ATTEMPTS:
-                await self._close(part, "failed", "too many attempts")
+            if provider_id is None and (end := _end_of(part)):
+                await self._close(part, *end)
                 return
             if provider_id is None:
                 begun += 1
@@ -98,11 +94,12 @@ class Delivery:
             await self._put_off(part, tried, error)
         elif isinstance(error, WindowClosedError):
             await self._close(part, "held", str(error))
-        elif isinstance(error, UnreachableError):
+        elif isinstance(error, UnreachableError) and not part.outdated:
             await self._store(self._outbox.unreachable, part, error.code, str(error))
             self._tell("contact_unreachable", part, str(error))
         elif isinstance(error, TooLongError) and tried <= _MOST_CUTS:
-            await self._cut_smaller(part, tried, error)
+            pieces = self._senders[part.channel].smaller(part.body)
+            await self._replace(part, [Draft(piece) for piece in pieces], 0.0, tried, error)
         elif part.form != "text" and not isinstance(error, TooLongError):
             # Whatever is wrong with the recording, the words can go; and once only, as words.
             await self._replace(part, [Draft(part.body)], 0.0, tried, error)
@@ -111,9 +108,7 @@ class Delivery:
 
     async def _put_off(self, part: Part, tried: int, error: TemporaryError) -> None:
         in_doubt = isinstance(error, InDoubtError) or part.in_doubt
-        asked = error.retry_after
-        pause = asked or backoff(tried - 1, _FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE)
-        seconds = min(pause, _LONGEST_PAUSE)
+        seconds = error.retry_after or backoff(tried - 1, _FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE)
         spent = tried >= MAX_SENDS or part.age + seconds > TOTAL_SECONDS
         if spent and not in_doubt:
             await self._close(part, "failed", str(error))
@@ -126,11 +121,6 @@ class Delivery:
                 "sending failed, to be repeated",
                 extra={"action": "part_delayed", "part_id": part.id, "error": str(error)},
             )
-
-    async def _cut_smaller(self, part: Part, tried: int, error: PermanentError) -> None:
-        bodies = await self._store(self._outbox.rest_of_reply, part)
-        pieces = self._senders[part.channel].smaller(bodies)
-        await self._replace(part, [Draft(piece) for piece in pieces], 0.0, tried, error)
 
     async def _replace(
         self, part: Part, drafts: list[Draft], seconds: float, tried: int, error: VendorError
@@ -148,3 +138,16 @@ class Delivery:
     def _tell(self, action: str, part: Part, error: str) -> None:
         _log.error("part not sent", extra={"action": action, "part_id": part.id, "error": error})
         self._alert(action, part.id)
+
+
+def _end_of(part: Part) -> tuple[Literal["failed", "held"], str] | None:
+    """Return how a part that the channel does not have ends, None while it may be sent.
+
+    One that was only begun (the process died) may be sent however late: nobody tried since.
+    """
+    if part.too_old:
+        return "held", "older than 24 hours"
+    tried_long = part.in_doubt and part.attempts > 1 and part.age > TOTAL_SECONDS
+    if part.attempts >= MAX_ATTEMPTS or tried_long:
+        return "failed", "too many attempts"
+    return None

@@ -39,6 +39,10 @@ class Accepted:
     #: What it was answered with at the door when it first came, and when that was.
     answer: str | None
     received_at: float
+    #: Whether the contact wants to be left alone.
+    opted_out: bool = False
+    #: Whether this message ended an answer that was being made.
+    ended_turn: bool = False
 
 
 class Inbox:
@@ -78,7 +82,9 @@ class Inbox:
             now = self._clock()
             stored = self._queries.stored_answer(connection, id=message_id)
             if stored is not None:
-                return Accepted(id=message_id, contact=contact, new=False, **stored)
+                return Accepted(
+                    id=message_id, contact=contact, new=False, opted_out=known.opted_out, **stored
+                )
             standing = Standing(
                 self._queries,
                 connection,
@@ -99,23 +105,27 @@ class Inbox:
             self._queries.note_message(
                 connection, contact=contact, address=message.address, now=now
             )
-            if verdict.consent:
-                self._note_consent(connection, contact, verdict.consent, now)
-            if verdict.answer is None:
+            if verdict.consent == "given":
+                self._queries.opt_in(connection, contact=contact)
+            ended = verdict.consent == "withdrawn" and self._drop_all(connection, contact, now)
+            if ended or verdict.answer is None:
                 self._database.announce(connection, contact)
         return Accepted(
-            id=message_id, contact=contact, new=True, answer=verdict.answer, received_at=now
+            id=message_id,
+            contact=contact,
+            new=True,
+            answer=verdict.answer,
+            received_at=now,
+            opted_out=(verdict.consent or known.opted_out) in ("withdrawn", True),
+            ended_turn=ended,
         )
 
-    def _note_consent(self, connection: Any, contact: str, consent: str, now: float) -> None:
-        """Withdrawn, it takes with it all that the contact would still be sent."""
-        if consent == "given":
-            self._queries.opt_in(connection, contact=contact)
-            return
+    def _drop_all(self, connection: Any, contact: str, now: float) -> bool:
+        """Leave the contact alone from now on; return whether a turn was open."""
         self._queries.opt_out(connection, contact=contact, now=now)
         self._queries.silence_waiting(connection, contact=contact)
-        self._queries.drop_turn(connection, contact=contact, now=now)
         self._queries.drop_parts(connection, contact=contact)
+        return bool(self._queries.drop_turn(connection, contact=contact, now=now))
 
     def age(self, accepted: Accepted) -> float:
         """Return the seconds since the message first came."""

@@ -222,5 +222,7 @@ class Lane:
 
     async def _pause(self, seconds: float) -> None:
         """Rest for some seconds, or until something rings."""
+        # Not `wait_for`, which before Python 3.12 may take a cancel for the news it waits for.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()

@@ -1,9 +1,9 @@
 """The durable outbox: parts of replies in order, each recorded before and after it is sent."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from channels.due import HELD_SECONDS, seconds_until
 from channels.ledger import Ledger
@@ -52,6 +52,8 @@ class Part:
     too_old: bool = False
     #: The channel took it, and reported later that it did not arrive.
     undelivered: bool = False
+    #: The contact has written since it left.
+    outdated: bool = False
     #: The error code of that report.
     delivery_error: str = ""
 
@@ -83,6 +85,7 @@ class Outbox:
             age=0.0 if row["sending_at"] is None else max(0.0, now - row["sending_at"]),
             too_old=now - min(row["created_at"], row["last_message_at"]) > HELD_SECONDS,
             undelivered=undelivered,
+            outdated=row["sent_at"] is not None and row["last_message_at"] > row["sent_at"],
             delivery_error=row["delivery_error"],
         )
 
@@ -147,40 +150,49 @@ class Outbox:
                 connection, id=part.id, turn_id=part.turn_id, status="failed", error=error
             )
 
-    def rest_of_reply(self, part: Part) -> list[str]:
-        """Return the words of a part and of those that are to follow it."""
-        with self._database.read() as connection:
-            rows = self._queries.rest_of_reply(connection, id=part.id, turn_id=part.turn_id)
-            return [row["body"] for row in rows]
-
     def replace(
         self, part: Part, drafts: Sequence[Draft], seconds: float, error: str, attempts: int
     ) -> None:
-        """Send other messages instead of a part, in some seconds.
+        """Send other messages instead of a part, in some seconds, the rest of its reply after them.
 
-        Cut smaller, they stand for the rest of its reply as well. They begin with the attempts
-        that the part came to, so that nothing is sent over and over.
+        They begin with the attempts that the part came to, so that nothing is sent over and over.
+        Nothing is sent to a contact who has asked to be left alone since.
         """
-        with self._database.write() as connection:
+        with self._database.write(part.contact) as connection:
+            contact = self._queries.contact(connection, contact=part.contact)
+            dropped = self._queries.part_status(connection, id=part.id) == "dropped"
+            if dropped or contact["opted_out_at"] is not None:
+                self._end(connection, part.id, "dropped", error)
+                return
             now = self._clock()
-            replaced = {part.id}
-            if len(drafts) > 1:
-                rows = self._queries.rest_of_reply(connection, id=part.id, turn_id=part.turn_id)
-                replaced |= {row["id"] for row in rows}
-            for id_ in replaced:
-                self._queries.mark_replaced(connection, id=id_, error=error)
+            rest = self._queries.rest_of_reply(connection, id=part.id, turn_id=part.turn_id)
+            waiting = list(rest)
+            self._end(connection, part.id, "replaced", error)
             for number, draft in enumerate(drafts):
-                self._queries.insert_part(
+                self._insert(
                     connection,
-                    id=f"{part.id}.{number}",
-                    turn_id=part.turn_id,
-                    contact=part.contact,
-                    body=draft.body,
-                    form=draft.form,
-                    media=draft.media,
-                    attempts=attempts,
-                    sending_at=part.sending_at or now,
-                    created_at=part.created_at,
-                    due_at=now + seconds,
-                    now=now,
+                    part,
+                    {
+                        "id": f"{part.id}.{number}",
+                        "body": draft.body,
+                        "form": draft.form,
+                        "media": draft.media,
+                        "attempts": attempts,
+                        "sending_at": part.sending_at or now,
+                        "created_at": part.created_at,
+                        "due_at": now + seconds,
+                    },
+                    now,
                 )
+            # A new row stands at the end of all: what waited behind the part goes there too.
+            for row in waiting:
+                self._end(connection, row["id"], "replaced", error)
+                self._insert(connection, part, {**row, "id": f"{row['id']}.0"}, now)
+
+    def _end(self, connection: Any, part_id: str, status: str, error: str) -> None:
+        self._queries.mark_ended(connection, id=part_id, status=status, error=error)
+
+    def _insert(self, connection: Any, part: Part, columns: Mapping[str, Any], now: float) -> None:
+        self._queries.insert_part(
+            connection, turn_id=part.turn_id, contact=part.contact, now=now, **columns
+        )

@@ -70,7 +70,8 @@ class QueueWorker:
             except* (ConnectorException, StorageError, psycopg.OperationalError):
                 _log.exception("database lost", extra={"action": "database_lost"})
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _LOST_SECONDS)
+                async with asyncio.timeout(_LOST_SECONDS):
+                    await self._stopping.wait()
 
     def stop(self) -> None:
         """Take no new turn; those at hand may finish."""
@@ -203,8 +204,8 @@ class QueueWorker:
         while not idle:
             self._changed.clear()
             try:
-                pause = None if self._lanes else self._idle_seconds
-                await asyncio.wait_for(self._changed.wait(), pause)
+                async with asyncio.timeout(None if self._lanes else self._idle_seconds):
+                    await self._changed.wait()
             except TimeoutError:
                 idle = True
 

@@ -48,7 +48,10 @@ class Receipts:
 
     def _store(self, report: DeliveryReport) -> bool:
         """Return whether the worker has to act."""
-        with self._database.write() as connection:
+        with self._database.read() as connection:
+            found = self._queries.reported_part(connection, id=report.part_id)
+        contact = found["contact"] if found else None
+        with self._database.write(contact) as connection:
             part = self._queries.reported_part(connection, id=report.part_id)
             if part is None or part["provider_id"] not in ("", report.provider_id):
                 # Of another installation's outbox, or of a message that was sent again since.

@@ -55,12 +55,16 @@ class Reception:
                 "channel": message.channel,
             },
         )
-        if accepted.answer is None:
+        if accepted.answer is None or accepted.ended_turn:
             # A repeat wakes too: the first delivery may have been cut before it could.
             self._wake()
+        if not accepted.answer:
             return None
-        fresh = accepted.new or self._inbox.age(accepted) <= REPEAT_SECONDS
-        return (accepted.answer or None) if fresh else None
+        if accepted.new:
+            return accepted.answer
+        # Who has left since is not even repeated anything, but the words of farewell.
+        wanted = not accepted.opted_out or accepted.answer in self._lines.opted_out.values()
+        return accepted.answer if wanted and self._inbox.age(accepted) <= REPEAT_SECONDS else None
 
     def _judge(self, message: IncomingMessage, standing: Standing) -> Verdict:
         if message.kind != "text":
@@ -76,16 +80,18 @@ class Reception:
     def _counts(self, command: Command, text: str, standing: Standing) -> bool:
         """Tell whether a word is a wish here, and not an answer or just a word."""
         if command.kind == "return":
-            # Each coming back costs an answer: whoever does nothing else has to wait.
-            return standing.opted_out and not standing.is_limited()
+            return standing.opted_out
         return not (command.soft and offered(text, standing.last_said()))
 
     def _obey(self, command: Command, standing: Standing) -> Verdict:
+        """Do as told; beyond the limit quietly, or coming and going would be answered for ever."""
         if command.kind == "return":
-            return Verdict(self._said(self._lines.opted_in, command), "given")
+            told = self._said(self._lines.opted_in, command)
+            return Verdict("" if standing.is_limited() else told, "given")
+        told = self._said(self._lines.opted_out, command)
         # Said once: who is left alone already is not written to again.
-        told = "" if standing.opted_out else self._said(self._lines.opted_out, command)
-        return Verdict(told, "withdrawn")
+        quiet = standing.opted_out or (standing.is_limited() and standing.was_lately_told(told))
+        return Verdict("" if quiet else told, "withdrawn")
 
     def _said(self, lines: Mapping[str, str], command: Command) -> str:
         return lines.get(command.language) or next(iter(lines.values()))

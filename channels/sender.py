@@ -15,8 +15,8 @@ class Sender(Protocol):
         """Cut a reply into the messages that the channel can carry, in order."""
         ...
 
-    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
-        """Cut messages that the channel found too long, the first of them at least in two."""
+    def smaller(self, body: str) -> Sequence[str]:
+        """Cut a message that the channel found too long, at least in two."""
         ...
 
     def undelivered(self, part: Part) -> VendorError:

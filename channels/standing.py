@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.settings import Settings
 
-_MINUTE, _DAY = 60.0, 24 * 3600.0
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,5 +68,17 @@ class Standing:
         return self._limits.reached(self._queries, self._connection, self._contact, self._now)
 
     def last_said(self) -> str:
-        """Return the latest words they were sent, or nothing."""
-        return str(self._queries.last_said(self._connection, contact=self._contact) or "")
+        """Return what they were told last, by a reply or at the door, or nothing."""
+        reply = list(self._queries.last_reply(self._connection, contact=self._contact))
+        answer = self._queries.last_answer(self._connection, contact=self._contact)
+        if answer and (not reply or answer["received_at"] >= reply[-1]["sent_at"]):
+            return str(answer["answer"])
+        return "\n\n".join(part["body"] for part in reply)
+
+    def was_lately_told(self, answer: str) -> bool:
+        """Tell whether they got just this answer at the door within the last hour."""
+        return bool(
+            self._queries.was_answered_since(
+                self._connection, contact=self._contact, answer=answer, since=self._now - _HOUR
+            )
+        )

@@ -27,6 +27,7 @@ def trace_columns(reply: Reply) -> dict[str, Any]:
         "seconds": reply.seconds,
         "usage": json.dumps(dict(reply.usage)),
         "hand_over": reply.hand_over,
+        "disclosed": reply.disclosed,
     }
 
 

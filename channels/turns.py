@@ -52,6 +52,7 @@ class Turns:
         with self._database.read() as connection:
             rows = list(self._queries.contacts_with_news(connection, after=after))
         newest = max((row["position"] for row in rows), default=after)
+        newest = max(newest, after)  # reports have no position
         return [row["contact"] for row in rows], newest
 
     def last_position(self) -> int:
@@ -120,10 +121,6 @@ class Turns:
             now = self._clock()
             if not self._close(connection, turn.id, "done", now, reply=reply):
                 return False
-            if reply.disclosed == "voice":
-                self._queries.note_voice_introduction(connection, contact=turn.contact, now=now)
-            elif reply.disclosed == "ai":
-                self._queries.note_introduction(connection, contact=turn.contact, now=now)
             self._insert_parts(connection, turn, drafts, now)
             return True
 
@@ -134,6 +131,18 @@ class Turns:
             if self._close(connection, turn.id, "refused", now, error="too many turns") and drafts:
                 self._queries.note_later(connection, contact=turn.contact, now=now)
                 self._insert_parts(connection, turn, drafts, now)
+
+    def hand_overs_untold(self) -> list[str]:
+        """Return the turns of the last day in which somebody asked for the person, untold."""
+        with self._database.read() as connection:
+            since = self._clock() - HELD_SECONDS
+            rows = self._queries.hand_overs_untold(connection, since=since)
+            return [row["id"] for row in rows]
+
+    def hand_over_told(self, turn_id: str) -> None:
+        """Record that the operator knows."""
+        with self._database.write() as connection:
+            self._queries.note_hand_over_told(connection, turn_id=turn_id, now=self._clock())
 
     def retry(self, turn: Turn, seconds: float, error: str) -> None:
         """Record a failed attempt, to be repeated after some seconds."""
@@ -169,8 +178,8 @@ class Turns:
                 for each in stored
             ),
             late=now - row["asked_at"] > LATE_SECONDS,
-            introduced=contact["introduced_at"] is not None,
-            voice_introduced=contact["voice_introduced_at"] is not None,
+            introduced=self._was_told(connection, row["contact"], aloud=False),
+            voice_introduced=self._was_told(connection, row["contact"], aloud=True),
         )
         # Judged once: what has begun is finished.
         if row["attempts"] == 0 and self._limits.reached(
@@ -179,6 +188,9 @@ class Turns:
             return Refuse(turn=turn, told=is_recent(contact["told_later_at"], now))
         self._queries.begin_attempt(connection, turn_id=row["id"])
         return Run(turn=turn, attempts=row["attempts"] + 1, failures=row["failures"])
+
+    def _was_told(self, connection: Any, contact: str, *, aloud: bool) -> bool:
+        return bool(self._queries.was_told(connection, contact=contact, aloud=aloud))
 
     def _is_over(self, connection: Any, turn: Turn) -> bool:
         row = self._queries.open_turn(connection, contact=turn.contact)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from agent.messages import TEXT_LIMIT, IncomingMessage, Kind, Media
+from agent.messages import IncomingMessage, Kind, Media
 from agent.text import clean
 from channels.reports import DeliveryReport
 
@@ -25,6 +25,8 @@ _ERROR = re.compile(r"[0-9]{1,9}")
 _MOST_MEDIA = 10
 _MEDIA_URL_LIMIT = 2048
 _CONTENT_TYPE_LIMIT = 100
+#: More than WhatsApp lets anybody type (4,096), so that nothing of a message is lost.
+TEXT_LIMIT = 10_000
 
 # The words of a tapped button or of a chosen list row; `Body` repeats them, or stands alone.
 _WORDS = ("ButtonText", "ListTitle", "Body")
@@ -83,7 +85,10 @@ def message_from(form: Mapping[str, str]) -> IncomingMessage | Refusal:
     if not _MESSAGE_ID.fullmatch(message_id):
         return NO_MESSAGE_ID
     if sender and not _ADDRESS.fullmatch(sender):
-        return NO_ADDRESS
+        # What stands there for somebody who hides their number is not known yet.
+        sender = contact_id if contact_id == account else ""
+        if not sender:
+            return NO_ADDRESS
     media, text = _media(form), _text(form)
     kind = _kind(form, media, text)
     return IncomingMessage(

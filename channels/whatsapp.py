@@ -75,7 +75,7 @@ def _turned_away(check: SignatureCheck | None) -> Response | None:
             extra={"action": "webhook_closed"},
         )
         return _plain("TWILIO_AUTH_TOKEN is not set", 403)
-    if len(request.form) > _MOST_FIELDS:
+    if sum(len(values) for _, values in request.form.lists()) > _MOST_FIELDS:
         _log.warning("form refused unread", extra={"action": "form_refused", "reason": "fields"})
         return _plain("too many fields", 413)
     if not check.holds(request):

@@ -51,12 +51,9 @@ class WhatsAppSender:
         """Write a reply in WhatsApp's marks, and cut it where its length asks for it."""
         return split_reply(whatsapp_text(text))
 
-    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
-        """Cut messages that were found too long to half the first one's length, losing nothing."""
-        limit = max(_SMALLEST, len(bodies[0]) // 2)
-        return [
-            piece for body in bodies for piece in split_reply(body, limit=limit, most=len(body))
-        ]
+    def smaller(self, body: str) -> Sequence[str]:
+        """Cut a message that was found too long to half its length, losing nothing."""
+        return split_reply(body, limit=max(_SMALLEST, len(body) // 2), most=len(body))
 
     def undelivered(self, part: Part) -> VendorError:
         """Return what the error code of a part's report means."""

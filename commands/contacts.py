@@ -94,7 +94,7 @@ def _found(app: "Application", turn_id: str | None) -> list[Contact]:
     wanted = None
     with open_records(app) as records:
         if records is not None:
-            since = {"minute_ago": now - _MINUTE, "day_ago": now - _DAY}
+            since = {"minute_ago": now - _MINUTE, "day_ago": now - _DAY, "now": now}
             rows = list(queries.known_contacts(records, **since))
             # A part's id is its turn's with a number.
             turn = (turn_id or "").partition(":")[0]

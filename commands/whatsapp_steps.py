@@ -112,14 +112,16 @@ def check_public_address(settings: "Settings") -> Iterator[Finding]:
     elif address.scheme != "https" and not _is_test(settings, address.hostname):
         told = "PUBLIC_BASE_URL is not https: what contacts write would travel in the open."
         yield broken("address", told, "put the clone behind https, and write https:// here")
-    elif address.query or address.fragment or address.username:
+    elif address.query or address.username:
         told = "PUBLIC_BASE_URL holds more than host and path."
-        yield broken("address", told, "leave out what stands behind ? or #, and any password")
+        yield broken("address", told, "leave out what stands behind ?, and any password")
     elif "/webhook/whatsapp" in address.path:
         told = "PUBLIC_BASE_URL ends with the webhook's own path."
         yield broken("address", told, "write it without /webhook/whatsapp")
     else:
-        yield fine("address", f"Twilio's webhook is {settings.public_base_url}/webhook/whatsapp.")
+        # A fragment holds Twilio's connection overrides: it stands behind the path in its Console.
+        base = address._replace(fragment="").geturl()
+        yield fine("address", f"Twilio's webhook is {base}/webhook/whatsapp.")
 
 
 def _is_test(settings: "Settings", host: str | None) -> bool:

@@ -38,6 +38,10 @@ class Desk:
         self.woken = 0
         #: A reply for tests to whom its words do not matter.
         self.reply = Reply(text="ok")
+        #: Of each turn that was given it, whether its contact had been told that an AI speaks, and
+        #: that its voice is synthetic.
+        self.introduced: list[bool] = []
+        self.voice_introduced: list[bool] = []
         self.outbox = Outbox(self.database, self.clock)
         self.mind = FakeMind()
         self.sender = FakeSender()
@@ -89,6 +93,12 @@ class Desk:
         self._number += 1
         message = incoming("stop", number=self._number)
         self.inbox.accept(message, lambda standing: Verdict("bye", "withdrawn"))
+
+    def opt_in(self) -> None:
+        """Let the contact come back."""
+        self._number += 1
+        message = incoming("start", number=self._number)
+        self.inbox.accept(message, lambda standing: Verdict("hi", "given"))
 
     async def work(self) -> None:
         """Let the lane do all it can; the clock runs ahead where it would have to wait."""
@@ -147,6 +157,16 @@ class Desk:
     def _wake(self) -> None:
         self.woken += 1
         self.lane.ring()
+
+    def error_of(self, number: int) -> str:
+        """Return why the part of this number was put off, by order of the outbox."""
+        return str(self.rows("SELECT error FROM outbox ORDER BY position")[number][0])
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Return once the database shows what `condition` asks for."""
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - a database tells nobody when it changes
+                await asyncio.sleep(0.001)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return what a query finds, as plain tuples."""

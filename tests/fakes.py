@@ -76,10 +76,10 @@ class FakeSender(Changes):
         """Cut at `|`, so that a test decides."""
         return [piece for piece in text.split("|") if piece]
 
-    def smaller(self, bodies: Sequence[str]) -> Sequence[str]:
-        """Cut every message in two."""
-        halves = [(each[: len(each) // 2], each[len(each) // 2 :]) for each in bodies]
-        return [piece for pair in halves for piece in pair if piece]
+    def smaller(self, body: str) -> Sequence[str]:
+        """Cut a message in two."""
+        half = len(body) // 2
+        return [piece for piece in (body[:half], body[half:]) if piece]
 
     def undelivered(self, part: Part) -> VendorError:
         """Return the error that the test gave the report's code."""

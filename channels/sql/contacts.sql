@@ -5,16 +5,18 @@ SELECT contact, channel, address, first_message_at, last_message_at, opted_out_a
     SELECT MAX(sealed_at) FROM turns WHERE turns.contact = contacts.contact AND hand_over
 ) AS asked_at, (
     SELECT COUNT(*) FROM turns WHERE turns.contact = contacts.contact
-        AND sealed_at > :minute_ago AND status IN ('open', 'done', 'failed')
+        AND sealed_at > :minute_ago AND sealed_at <= :now
+        AND status IN ('open', 'done', 'failed')
 ) + (
     SELECT COUNT(*) FROM inbox WHERE inbox.contact = contacts.contact
-        AND received_at > :minute_ago AND answer <> ''
+        AND received_at > :minute_ago AND received_at <= :now AND answer <> ''
 ) AS answers_in_minute, (
     SELECT COUNT(*) FROM turns WHERE turns.contact = contacts.contact
-        AND sealed_at > :day_ago AND status IN ('open', 'done', 'failed')
+        AND sealed_at > :day_ago AND sealed_at <= :now
+        AND status IN ('open', 'done', 'failed')
 ) + (
     SELECT COUNT(*) FROM inbox WHERE inbox.contact = contacts.contact
-        AND received_at > :day_ago AND answer <> ''
+        AND received_at > :day_ago AND received_at <= :now AND answer <> ''
 ) AS answers_in_day
 FROM contacts ORDER BY last_message_at DESC, contact;
 

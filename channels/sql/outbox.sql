@@ -7,7 +7,7 @@ VALUES (:id, :turn_id, :contact, :body, :form, :media, :attempts, :sending_at,
 -- name: next_part^
 -- The contact's first part that has not left, or has left and did not arrive.
 SELECT outbox.id, turn_id, outbox.contact, channel, address, body, form, media, status, due_at,
-    noted_at, attempts, sending_at, created_at, provider_id, delivery_error, last_message_at
+    noted_at, attempts, sending_at, sent_at, created_at, provider_id, delivery_error, last_message_at
 FROM outbox JOIN contacts USING (contact)
 WHERE outbox.contact = :contact AND (
     status IN ('pending', 'sending')
@@ -34,20 +34,25 @@ WHERE id = :id AND status IN ('pending', 'sending');
 
 -- name: mark_closed!
 -- A part that did not reach the contact takes the rest of its reply with it: half an answer misleads.
+-- What the contact's wish has dropped stays dropped.
 UPDATE outbox SET status = :status, error = :error
-WHERE turn_id = :turn_id AND (id = :id OR status IN ('pending', 'sending'));
+WHERE turn_id = :turn_id AND status <> 'dropped'
+    AND (id = :id OR status IN ('pending', 'sending'));
 
 -- name: close_all_parts!
 UPDATE outbox SET status = 'failed', error = :error
 WHERE contact = :contact AND status IN ('pending', 'sending');
 
--- name: mark_replaced!
-UPDATE outbox SET status = 'replaced', error = :error WHERE id = :id;
+-- name: part_status$
+SELECT status FROM outbox WHERE id = :id;
+
+-- name: mark_ended!
+UPDATE outbox SET status = :status, error = :error WHERE id = :id;
 
 -- name: rest_of_reply
--- A part and those of its reply that are still to leave after it.
-SELECT id, body FROM outbox
-WHERE turn_id = :turn_id AND (id = :id OR status IN ('pending', 'sending')) ORDER BY position;
+-- The parts of a reply that wait behind one of them.
+SELECT id, body, form, media, attempts, sending_at, created_at, due_at FROM outbox
+WHERE turn_id = :turn_id AND id <> :id AND status = 'pending' ORDER BY position;
 
 -- name: known_ids
 SELECT provider_id FROM outbox WHERE contact = :contact AND provider_id <> ''

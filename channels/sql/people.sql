@@ -26,8 +26,17 @@ UPDATE contacts SET address = :address, last_message_at = :now, unreachable = ''
 WHERE contact = :contact;
 
 -- name: contact^
-SELECT contact, channel, introduced_at, voice_introduced_at, told_later_at, apologised_at
+SELECT contact, channel, opted_out_at, told_later_at, apologised_at, last_message_at
 FROM contacts WHERE contact = :contact;
+
+-- name: was_told$
+-- Whether a reply that said it has left and, as far as is known, arrived.
+SELECT EXISTS (
+    SELECT 1 FROM turns JOIN outbox ON outbox.turn_id = turns.id
+    WHERE turns.contact = :contact AND turns.disclosed <> ''
+        AND outbox.status = 'sent' AND outbox.delivery NOT IN ('failed', 'undelivered')
+        AND (NOT :aloud OR (turns.disclosed = 'voice' AND outbox.form <> 'text'))
+);
 
 -- name: opt_out!
 UPDATE contacts SET opted_out_at = :now WHERE contact = :contact;
@@ -54,18 +63,23 @@ SELECT (
     WHERE contact = :contact AND received_at > :since AND received_at <= :now AND answer <> ''
 );
 
--- name: last_said$
--- The latest words that a contact was sent.
-SELECT body FROM outbox WHERE contact = :contact AND status = 'sent'
-ORDER BY position DESC LIMIT 1;
+-- name: last_reply
+-- The parts of the latest reply that left.
+SELECT body, sent_at FROM outbox WHERE status = 'sent' AND turn_id = (
+    SELECT turn_id FROM outbox WHERE contact = :contact AND status = 'sent'
+    ORDER BY position DESC LIMIT 1
+) ORDER BY position;
 
--- name: note_introduction!
-UPDATE contacts SET introduced_at = COALESCE(introduced_at, :now) WHERE contact = :contact;
+-- name: last_answer^
+-- What the contact was last answered with at the door.
+SELECT answer, received_at FROM inbox WHERE contact = :contact AND answer <> ''
+ORDER BY received_at DESC LIMIT 1;
 
--- name: note_voice_introduction!
-UPDATE contacts SET introduced_at = COALESCE(introduced_at, :now),
-    voice_introduced_at = COALESCE(voice_introduced_at, :now)
-WHERE contact = :contact;
+-- name: was_answered_since$
+SELECT EXISTS (
+    SELECT 1 FROM inbox
+    WHERE contact = :contact AND answer = :answer AND answer <> '' AND received_at > :since
+);
 
 -- name: note_later!
 UPDATE contacts SET told_later_at = :now WHERE contact = :contact;

@@ -15,9 +15,13 @@ SELECT EXISTS (SELECT 1 FROM inbox WHERE turn_id IS NULL AND answer IS NULL)
     );
 
 -- name: contacts_with_news
--- Whose messages came after a position, and whose parts were reported not to have arrived.
+-- Whose messages came after a position (also one that asks to be left alone: it may end a turn),
+-- and whose parts were reported not to have arrived.
 SELECT contact, MAX(position) AS position FROM inbox
-WHERE position > :after AND turn_id IS NULL AND answer IS NULL GROUP BY contact
+WHERE position > :after AND (
+    (turn_id IS NULL AND answer IS NULL)
+    OR received_at = (SELECT opted_out_at FROM contacts WHERE contacts.contact = inbox.contact)
+) GROUP BY contact
 UNION ALL SELECT contact, 0 FROM outbox
     WHERE status = 'sent' AND delivery IN ('failed', 'undelivered') GROUP BY contact;
 
@@ -54,9 +58,16 @@ WHERE id = :turn_id AND status = 'open';
 -- name: close_turn!
 UPDATE turns SET status = :status, finished_at = :now, error = :error, route = :route,
     sources = :sources, model = :model, seconds = :seconds, usage = :usage,
-    hand_over = :hand_over
+    hand_over = :hand_over, disclosed = :disclosed
 WHERE id = :turn_id AND status = 'open';
 
 -- name: turn_trace^
 SELECT status, route, sources, model, seconds, usage, error FROM turns
 WHERE id = :turn_id AND contact = :contact;
+
+-- name: hand_overs_untold
+-- Who asked for the person lately while the operator has not been told of it.
+SELECT id FROM turns WHERE hand_over AND told_at IS NULL AND sealed_at > :since ORDER BY sealed_at;
+
+-- name: note_hand_over_told!
+UPDATE turns SET told_at = :now WHERE id = :turn_id;

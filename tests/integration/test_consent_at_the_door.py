@@ -131,6 +131,25 @@ async def test_an_answer_is_not_a_stop(door: Door, question: str, word: str, cou
     assert (door.says(word) is not None) == counts
 
 
+async def test_the_whole_last_reply_is_looked_at(door: Door) -> None:
+    """A question in the first of two parts offers its words as well."""
+    door.says("a")
+    door.reply("Quer continuar ou sair?", "É só dizer.")
+    await door.send()
+
+    assert door.says("sair") is None
+
+
+async def test_what_was_said_at_the_door_counts_as_the_last_word(door: Door) -> None:
+    """A shortcut's answer takes the place of an older question."""
+    door.says("a")
+    door.reply("Quer continuar ou sair?")
+    await door.send()
+    door.says("oi")
+
+    assert door.says("sair") == OUT
+
+
 async def test_who_is_limited_gets_no_shortcut(tmp_path: Path) -> None:
     """Shortcuts count as answers: beyond the limit the message goes the way of a refused turn."""
     door = Door(tmp_path / "clone.db", Limits(per_minute=2))
@@ -153,14 +172,32 @@ def test_a_stop_is_heard_beyond_the_limit(tmp_path: Path) -> None:
 
 
 def test_coming_and_going_is_no_way_around_the_limit(tmp_path: Path) -> None:
-    """Every stop and every return is answered until the limit, then they are quiet for a while."""
+    """Beyond the limit every stop and every return is obeyed, but no longer answered."""
     door = Door(tmp_path / "clone.db", Limits(per_minute=4))
 
     told = [door.says(word) for _ in range(5) for word in ("parar", "voltar")]
 
-    assert told == [OUT, BACK, OUT, BACK, OUT, *[None] * 5]
-    door.desk.clock.advance(60.0)
-    assert door.says("voltar") == BACK
+    assert told == [OUT, BACK, OUT, BACK, *[None] * 6]
+    door.says("a")
+    assert door.desk.turns.any_owed()
+
+
+def test_a_redelivered_shortcut_is_not_answered_after_a_stop(door: Door) -> None:
+    """Whatever comes again, nothing follows the words of farewell but themselves."""
+    assert door.says("oi", number=7) == "Olá!"
+    door.says("parar", number=8)
+
+    assert door.says("oi", number=7) is None
+    assert door.says("parar", number=8) == OUT
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "sticker", "location"])
+def test_pictures_and_recordings_are_met_with_silence_too(door: Door, kind: str) -> None:
+    """Who has left gets no answer to anything."""
+    door.says("parar")
+
+    assert door.reception.receive(incoming("", number=9, kind=kind)) is None
+    assert not door.desk.turns.any_owed()
 
 
 def test_nothing_else_of_the_contact_is_silenced(door: Door) -> None:

@@ -106,6 +106,10 @@ def test_limits_and_notices_are_the_contacts_own(house: House) -> None:
         assert run.turn.introduced is (number > 0)
         reply = Reply(text="x", disclosed="ai", hand_over=True)
         assert house.turns.finish(run.turn, reply, drafts("x"))
+        part = house.outbox.next(ANA)
+        assert part is not None
+        house.outbox.sending(part)
+        house.outbox.sent(part, f"SM{number}")
     house.say("one too many")
     step = house.turns.next(ANA)
     assert isinstance(step, Refuse)
@@ -152,8 +156,9 @@ def test_reports_settle_and_call(house: House) -> None:
 
     assert house.rows("SELECT body, form, status FROM outbox ORDER BY position") == [
         ("x", "ogg", "replaced"),
-        ("y", "text", "pending"),
+        ("y", "text", "replaced"),
         ("x", "text", "pending"),
+        ("y", "text", "pending"),
     ]
 
 

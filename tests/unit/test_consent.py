@@ -83,7 +83,7 @@ def test_what_surrounds_a_word_does_not_matter(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "?", "🛑", "parar de fumar", "não quero parar", "quando você quis parar?", "the end",
-     "stop the engine", "sair de casa", "voltar para casa", "p a r a r", "para", "parar 2"],
+     "stop the engine", "sair de casa", "voltar para casa", "p a r a r", "parar 2", "por favor"],
 )  # fmt: skip
 def test_a_word_within_more_words_commands_nothing(text: str) -> None:
     """Only a whole message is a command; an ordinary one is answered."""
@@ -167,3 +167,20 @@ def test_it_is_light() -> None:
     )
 
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Parar, por favor",
+        "Por favor, pare de me mandar mensagens!",
+        "pfv para",
+        "quero sair, obrigado",
+    ],
+)
+def test_courtesies_around_a_word_do_not_matter(text: str) -> None:
+    """Who asks politely is obeyed as well."""
+    found = command(text)
+
+    assert found is not None
+    assert found.kind == "stop"

@@ -14,6 +14,7 @@ from agent.errors import (
     UnreachableError,
     WindowClosedError,
 )
+from agent.messages import Reply
 from channels.delivery import MAX_SENDS, TOTAL_SECONDS
 from channels.outbox import Draft
 from channels.steps import Run
@@ -36,19 +37,21 @@ def owe(desk: Desk, *parts: Draft) -> None:
     desk.hear("a")
     step = desk.turns.next(ANA)
     assert isinstance(step, Run)
+    desk.introduced.append(step.turn.introduced)
+    desk.voice_introduced.append(step.turn.voice_introduced)
     assert desk.turns.finish(step.turn, desk.reply, parts)
 
 
 class TestRefusedAtOnce:
     async def test_too_long_is_cut_smaller(self, desk: Desk) -> None:
-        """The part and those after it leave in smaller pieces, in order, each once."""
+        """The part leaves in smaller pieces, those after it behind them, in order, each once."""
         owe(desk, *drafts("abcdef", "ghij"))
         desk.sender.errors = [TooLongError("too long", code="21617")]
 
         await desk.work()
 
-        assert desk.sender.bodies == ["abc", "def", "gh", "ij"]
-        assert [status for _, status, _ in desk.parts()] == ["replaced"] * 2 + ["sent"] * 4
+        assert desk.sender.bodies == ["abc", "def", "ghij"]
+        assert [status for _, status, _ in desk.parts()] == ["replaced"] * 2 + ["sent"] * 3
 
     async def test_what_is_always_too_long_ends(self, desk: Desk) -> None:
         """A channel that finds everything too long is not asked for ever."""
@@ -236,3 +239,151 @@ class TestReported:
         assert desk.turns.any_owed()
         assert desk.turns.contacts_with_work() == [ANA]
         assert desk.turns.contacts_with_news(desk.turns.last_position())[0] == [ANA]
+
+    async def test_a_reply_keeps_its_order_when_its_first_part_comes_back(self, desk: Desk) -> None:
+        """What waits behind a part that did not arrive waits behind its second attempt too."""
+        desk.sender.reported = {"63018": TemporaryError("too fast", code="63018")}
+        desk.sender.errors = [None, TemporaryError("slow", code="20429", retry_after=30.0)]
+        owe(desk, *drafts("one", "two", "three"))
+        async with desk.working():
+            await desk.until(lambda: desk.parts()[0][1] == "sent" and desk.error_of(1))
+            desk.report(0, "undelivered", "63018")
+
+        await desk.work()
+
+        assert desk.sender.bodies == ["one", "one", "two", "three"]
+
+    async def test_an_old_report_does_not_stop_a_new_reply(self, desk: Desk) -> None:
+        """Whoever has written since can be reached, whatever is said of yesterday's part."""
+        desk.sender.reported = {"63024": UnreachableError("inactive", code="63024")}
+        owe(desk, *drafts("old"))
+        await desk.work_now()
+        desk.clock.advance(3600.0)
+        owe(desk, *drafts("fresh"))
+        desk.report(0, "undelivered", "63024")
+
+        await desk.work()
+
+        assert desk.sender.bodies == ["old", "fresh"]
+        assert desk.rows("SELECT unreachable FROM contacts") == [("",)]
+
+
+class TestAfterAStop:
+    @pytest.mark.parametrize("code", ["63018", "63019"])
+    async def test_a_late_report_brings_nothing_back(self, desk: Desk, code: str) -> None:
+        """What did not arrive is not sent again to somebody who has left since."""
+        desk.sender.reported = {
+            "63018": TemporaryError("too fast", code="63018"),
+            "63019": PermanentError("not fetched", code="63019"),
+        }
+        owe(desk, Draft("one", "ogg", "file"))
+        await desk.work_now()
+        desk.opt_out()
+        desk.report(0, "undelivered", code)
+
+        await desk.work()
+
+        assert len(desk.sender.sends) == 1
+        assert desk.parts()[0][1] == "dropped"
+        assert not desk.turns.any_owed()
+
+    async def test_a_send_under_way_brings_nothing_back(self, desk: Desk) -> None:
+        """A part that is refused after the stop is not cut smaller, and alarms nobody."""
+        owe(desk, *drafts("abcdef", "ghij"))
+        desk.sender.open.clear()
+        desk.sender.errors = [TooLongError("too long", code="21617")]
+        async with desk.working() as task:
+            await desk.sender.until(lambda: desk.sender.sends)
+            desk.opt_out()
+            desk.sender.open.set()
+            await task
+
+        assert desk.sender.bodies == []
+        assert desk.alerts == []
+
+    async def test_who_was_not_reached_was_told_nothing(self, desk: Desk) -> None:
+        """A notice counts once a part with it has arrived, as far as the channel knows."""
+        told = Reply(text="x", disclosed="ai")
+        desk.reply = told
+        owe(desk, *drafts("notice"))
+        desk.opt_out()
+        desk.opt_in()
+        owe(desk, *drafts("notice"))
+        desk.sender.errors = [UnreachableError("not joined", code="63015")]
+        await desk.work()
+        owe(desk, *drafts("notice"))
+        await desk.work()
+        desk.sender.reported = {"63015": UnreachableError("not joined", code="63015")}
+        desk.report(2, "failed", "63015")
+        await desk.work()
+        owe(desk, *drafts("notice"))
+        await desk.work()
+        desk.hear("a")
+        step = desk.turns.next(ANA)
+
+        assert isinstance(step, Run)
+        assert desk.introduced == [False, False, False, False]
+        assert step.turn.introduced
+
+
+async def test_the_voice_is_known_once_it_was_heard(desk: Desk) -> None:
+    """The notice of the synthetic voice counts only where a recording has left with it."""
+    for form in ("text", "ogg"):
+        desk.reply = Reply(text="x", disclosed="voice")
+        owe(desk, Draft("x", "ogg", "file") if form == "ogg" else Draft("x"))
+        await desk.work()
+    desk.hear("a")
+    step = desk.turns.next(ANA)
+
+    assert isinstance(step, Run)
+    assert (desk.introduced, desk.voice_introduced) == ([False, True], [False, False])
+    assert step.turn.voice_introduced
+
+
+class TestDeadline:
+    async def test_a_part_in_doubt_is_not_tried_for_ever(self, desk: Desk) -> None:
+        """A channel that breaks every time is left after the total deadline, like any other."""
+        owe(desk, *drafts("one"))
+        desk.sender.errors = [InDoubtError("500", code="500")] * 50
+        began = desk.clock.now
+
+        await desk.work()
+
+        assert desk.parts()[0][1] == "failed"
+        assert desk.clock.now - began < TOTAL_SECONDS + 400
+
+    async def test_a_part_cut_off_by_a_crash_is_sent_however_late(self, desk: Desk) -> None:
+        """Nobody tried meanwhile: an hour later it is looked up, and sent."""
+        owe(desk, *drafts("one"))
+        part = desk.outbox.next(ANA)
+        assert part is not None
+        desk.outbox.sending(part)
+        desk.clock.advance(3600.0)
+
+        await desk.work()
+
+        assert desk.sender.bodies == ["one"]
+
+    async def test_a_wait_that_is_too_long_is_not_cut_short(self, desk: Desk) -> None:
+        """Asked to wait longer than there is time, the part is given up, not sent too soon."""
+        owe(desk, *drafts("one"))
+        desk.sender.errors = [TemporaryError("slow", code="20429", retry_after=1000.0)]
+
+        await desk.work()
+
+        assert len(desk.sender.sends) == 1
+        assert desk.parts()[0][1] == "failed"
+
+    async def test_an_old_part_in_doubt_is_looked_up_before_it_is_held(self, desk: Desk) -> None:
+        """It may have arrived yesterday, and then nobody is told that it did not."""
+        owe(desk, *drafts("one"))
+        desk.sender.errors = [InDoubtError("lost")]
+        desk.sender.accepts_in_doubt = True
+        async with desk.working():
+            await desk.until(lambda: desk.error_of(0))
+        desk.clock.advance(DAY + 1)
+
+        await desk.work_now()
+
+        assert desk.parts() == [("one", "sent", "SM1")]
+        assert desk.alerts == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.messages import TEXT_LIMIT, IncomingMessage, Media
+from agent.messages import IncomingMessage, Media
 from agent.text import clean
 from channels.reports import DeliveryReport
 from channels.twilio_form import (
@@ -18,6 +18,7 @@ from channels.twilio_form import (
     NO_MESSAGE_ID,
     NO_STATUS,
     REPORT_MISSING,
+    TEXT_LIMIT,
     Refusal,
     is_report,
     message_from,
@@ -157,7 +158,7 @@ def test_words_come_clean_and_bounded() -> None:
     """Invisible, bidirectional and control characters are gone, and what is beyond the limit."""
     assert message(Body="a\u202eb\u200b\x07c\x00\ud800 \r\n").text == "abc"
     assert message(Body="linha\r\noutra").text == "linha\noutra"
-    assert message(Body="x" * 10_000).text == "x" * TEXT_LIMIT
+    assert message(Body="x" * 10_001).text == "x" * TEXT_LIMIT
     assert message(Body="👩‍🚀 ❤️").text == "👩‍🚀 ❤️"
 
 
@@ -228,9 +229,11 @@ def test_the_case_of_an_id_does_not_matter(sid: str) -> None:
     ],
 )  # fmt: skip
 def test_a_malformed_sender_is_refused(malformed: str) -> None:
-    """A sender is a WhatsApp address: of a plain SMS, or with anything beside it, it is none."""
+    """Of a plain SMS, or with anything beside it, it is none: their own id stands in, if any."""
     assert message_from(changed_form("text", From=malformed, ExternalUserId=None)) is NO_ADDRESS
-    assert message_from(changed_form("text", From=malformed)) is NO_ADDRESS
+    found = message_from(changed_form("text", From=malformed))
+    assert isinstance(found, IncomingMessage)
+    assert (found.contact_id, found.address) == (ACCOUNT, ACCOUNT)
 
 
 def test_a_status_callback_is_a_report() -> None:

@@ -12,16 +12,20 @@ INSERT INTO identities (id, contact, kind) SELECT contact, contact, 'number' FRO
 ALTER TABLE contacts ADD COLUMN opted_out_at DOUBLE PRECISION;
 -- Why the channel cannot reach them, its error code; empty again once they write.
 ALTER TABLE contacts ADD COLUMN unreachable TEXT NOT NULL DEFAULT '';
--- When they were told that an AI speaks, and that its voice is synthetic.
-ALTER TABLE contacts ADD COLUMN introduced_at DOUBLE PRECISION;
-ALTER TABLE contacts ADD COLUMN voice_introduced_at DOUBLE PRECISION;
 -- When they were last told that they write too much, and that something went wrong.
 ALTER TABLE contacts ADD COLUMN told_later_at DOUBLE PRECISION;
 ALTER TABLE contacts ADD COLUMN apologised_at DOUBLE PRECISION;
 
 -- A turn also ends as `refused` (too many of them) or `dropped` (the contact wants no more).
 ALTER TABLE turns ADD COLUMN hand_over INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX turns_contact ON turns (contact, sealed_at);
+-- When the operator was told of the hand-over.
+ALTER TABLE turns ADD COLUMN told_at DOUBLE PRECISION;
+CREATE INDEX turns_hand_over ON turns (sealed_at) WHERE hand_over AND told_at IS NULL;
+-- What its reply tells the contact: that an AI speaks (`ai`), or also that the voice is synthetic
+-- (`voice`). They know it once a part of such a reply has reached them.
+ALTER TABLE turns ADD COLUMN disclosed TEXT NOT NULL DEFAULT '';
+CREATE INDEX turns_disclosed ON turns (contact) WHERE disclosed <> '';
+CREATE INDEX turns_answered ON turns (contact, sealed_at) WHERE status IN ('open', 'done', 'failed');
 -- An empty answer means that the message was met with silence.
 CREATE INDEX inbox_answered ON inbox (contact, received_at) WHERE answer <> '';
 
