@@ -154,21 +154,36 @@ class Outbox:
             return [row["body"] for row in rows]
 
     def replace(
-        self, part: Part, drafts: Sequence[Draft], seconds: float, error: str, attempts: int
+        self,
+        part: Part,
+        drafts: Sequence[Draft],
+        seconds: float,
+        error: str,
+        attempts: int,
+        with_rest: bool = False,
     ) -> None:
-        """Send other messages instead of a part, in some seconds.
+        """Send other messages instead of a part, and `with_rest` of its reply, in some seconds.
 
-        Cut smaller, they stand for the rest of its reply as well. They begin with the attempts
-        that the part came to, so that nothing is sent over and over.
+        They begin with the attempts that the part came to, so that nothing is sent over and
+        over. Whoever asked for silence since gets none of them.
         """
-        with self._database.write() as connection:
+        with self._database.write(part.contact) as connection:
             now = self._clock()
+            contact = self._queries.contact(connection, contact=part.contact)
+            if contact["opted_out_at"] is not None:
+                self._queries.mark_dropped(connection, id=part.id, error=error)
+                return
             replaced = {part.id}
-            if len(drafts) > 1:
+            if with_rest:
                 rows = self._queries.rest_of_reply(connection, id=part.id, turn_id=part.turn_id)
                 replaced |= {row["id"] for row in rows}
             for id_ in replaced:
                 self._queries.mark_replaced(connection, id=id_, error=error)
+            if part.form != "text" and drafts[0].form == "text":
+                # What only its sound would have told is still to be told.
+                self._queries.forget_voice_introduction(
+                    connection, contact=part.contact, told_at=part.created_at
+                )
             for number, draft in enumerate(drafts):
                 self._queries.insert_part(
                     connection,

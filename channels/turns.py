@@ -124,6 +124,10 @@ class Turns:
                 self._queries.note_voice_introduction(connection, contact=turn.contact, now=now)
             elif reply.disclosed == "ai":
                 self._queries.note_introduction(connection, contact=turn.contact, now=now)
+            if reply.voice_preference:
+                self._queries.note_voice_preference(
+                    connection, contact=turn.contact, preference=reply.voice_preference
+                )
             self._insert_parts(connection, turn, drafts, now)
             return True
 
@@ -171,6 +175,7 @@ class Turns:
             late=now - row["asked_at"] > LATE_SECONDS,
             introduced=contact["introduced_at"] is not None,
             voice_introduced=contact["voice_introduced_at"] is not None,
+            voice_preference=contact["voice_preference"],
         )
         # Judged once: what has begun is finished.
         if row["attempts"] == 0 and self._limits.reached(

@@ -44,6 +44,9 @@ WHERE contact = :contact AND status IN ('pending', 'sending');
 -- name: mark_replaced!
 UPDATE outbox SET status = 'replaced', error = :error WHERE id = :id;
 
+-- name: mark_dropped!
+UPDATE outbox SET status = 'dropped', error = :error WHERE id = :id;
+
 -- name: rest_of_reply
 -- A part and those of its reply that are still to leave after it.
 SELECT id, body FROM outbox

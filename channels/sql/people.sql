@@ -26,7 +26,8 @@ UPDATE contacts SET address = :address, last_message_at = :now, unreachable = ''
 WHERE contact = :contact;
 
 -- name: contact^
-SELECT contact, channel, introduced_at, voice_introduced_at, told_later_at, apologised_at
+SELECT contact, channel, opted_out_at, introduced_at, voice_introduced_at, told_later_at,
+    apologised_at, voice_preference
 FROM contacts WHERE contact = :contact;
 
 -- name: opt_out!
@@ -66,6 +67,14 @@ UPDATE contacts SET introduced_at = COALESCE(introduced_at, :now) WHERE contact 
 UPDATE contacts SET introduced_at = COALESCE(introduced_at, :now),
     voice_introduced_at = COALESCE(voice_introduced_at, :now)
 WHERE contact = :contact;
+
+-- name: forget_voice_introduction!
+-- A voice that was never heard was not introduced; another recording may have done it since.
+UPDATE contacts SET voice_introduced_at = NULL
+WHERE contact = :contact AND voice_introduced_at = :told_at;
+
+-- name: note_voice_preference!
+UPDATE contacts SET voice_preference = :preference WHERE contact = :contact;
 
 -- name: note_later!
 UPDATE contacts SET told_later_at = :now WHERE contact = :contact;

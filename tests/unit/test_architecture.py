@@ -16,7 +16,7 @@ GROUND = tuple(
     f"agent.{name}"
     for name in (
         "messages", "ports", "errors", "settings", "text", "tokens", "storage", "postgres",
-        "vendors", "logs", "keys", "turnstile", "consent",
+        "vendors", "logs", "keys", "turnstile", "consent", "media_types",
     )
 )  # fmt: skip
 

@@ -12,3 +12,8 @@ CREATE TABLE media (
     data BYTEA NOT NULL
 );
 CREATE INDEX media_created ON media (created_at);
+
+-- Whether the channel still keeps the files of a message for us: they are deleted there as well.
+ALTER TABLE inbox ADD COLUMN files_kept BOOLEAN NOT NULL DEFAULT FALSE;
+UPDATE inbox SET files_kept = TRUE WHERE message LIKE '%"media": [{%';
+CREATE INDEX inbox_files ON inbox (position) WHERE files_kept;

@@ -11,3 +11,8 @@ CREATE TABLE media (
     created_at DOUBLE PRECISION NOT NULL
 );
 CREATE INDEX media_created ON media (created_at);
+
+-- Whether the channel still keeps the files of a message for us: they are deleted there as well.
+ALTER TABLE inbox ADD COLUMN files_kept INTEGER NOT NULL DEFAULT 0;
+UPDATE inbox SET files_kept = 1 WHERE message LIKE '%"media": [{%';
+CREATE INDEX inbox_files ON inbox (position) WHERE files_kept;
