@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from twilio.rest import Client
 
+    from agent.adapters.sound import Sound
     from agent.clone import Clone
     from agent.graph import Graph
     from agent.services import Services
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from channels.doorbell import Doorbell
     from channels.ledger import Ledger
     from channels.postgres import PostgresDatabase
+    from channels.uploads import SimulatorRecordings
     from knowledge.documents import SourceFile, Unreadable
     from knowledge.indexer import Indexer
     from knowledge.retriever import KnowledgeRetriever
@@ -134,6 +136,24 @@ class Application:
         return list(find_documents(self.settings.documents))
 
     @cached_property
+    def sound(self) -> "Sound":
+        """What hears and speaks; raises `SettingsError`."""
+        from agent.adapters.sound import Sound
+
+        return Sound(self.settings, self.persona)
+
+    @cached_property
+    def recordings(self) -> "SimulatorRecordings":
+        """Where the channels keep what contacts recorded."""
+        from channels.media_store import media_store
+        from channels.twilio_media import MediaFetcher
+        from channels.uploads import SimulatorRecordings
+
+        twilio = self.settings.twilio
+        fetcher = MediaFetcher(twilio) if twilio.account_sid and twilio.auth_token else None
+        return SimulatorRecordings(media_store(self.database, self.settings), fetcher)
+
+    @cached_property
     def services(self) -> "Services":
         """What the graph's nodes work with."""
         from agent.adapters.models import chat_model
@@ -146,6 +166,9 @@ class Application:
             model=model,
             model_vendor=vendor,
             retriever=self.knowledge,
+            recordings=self.recordings,
+            transcriber=self.sound.transcriber,
+            voice=self.sound.voice,
             voice_replies=self.settings.voice_replies,
             window_tokens=self.settings.window_tokens,
             link_domains=self.settings.link_domains,
@@ -189,7 +212,12 @@ class Application:
             memory = postgres_memory(self.settings.database_url)
         else:
             memory = sqlite_memory(self.settings.data / "memory.db")
-        async with memory as saver, aclosing(self.knowledge):
+        async with (
+            memory as saver,
+            aclosing(self.knowledge),
+            aclosing(self.sound),
+            aclosing(self.recordings),
+        ):
             yield Clone(build_graph(self.services, checkpointer=saver), self.persona)
 
     async def work(self, *, stay: bool = False) -> None:
@@ -214,7 +242,15 @@ class Application:
         async with self.clone() as clone:
             gc.freeze()
             gc.enable()
-            await serve_contacts(hire, self.settings, self.database, clone, self._twilio_client)
+            await serve_contacts(
+                hire,
+                self.settings,
+                self.database,
+                clone,
+                self._twilio_client,
+                self.keys,
+                self.sound.voice,
+            )
 
     def _twilio_client(self) -> "Client":
         from channels.twilio_client import twilio_client

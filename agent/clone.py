@@ -10,12 +10,16 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from agent.conversation import SILENT
 from agent.errors import TemporaryError
 from agent.graph import Graph
-from agent.messages import Audio, Passage, Reply, Turn, TurnMessage
+from agent.messages import Audio, Media, Passage, Reply, Turn, TurnMessage
 from agent.options import Options
 from agent.state import Background, Recording, State, TurnInput
 from agent.understanding import understand
 from agent.vendors import shared_deadline
 from prompts.persona import Persona
+
+#: So long before a turn's deadline nothing outside is waited for any more, in seconds and as a
+#: share of the turn's time: a line of the persona, or the text of a reply, still leaves in time.
+_MARGIN, _MARGIN_SHARE = 2.0, 0.1
 
 
 class Clone:
@@ -35,7 +39,7 @@ class Clone:
         route: list[str] = []
         state: Any = {}
         try:
-            with shared_deadline(deadline):
+            with shared_deadline(_vendors_deadline(deadline)):
                 async with asyncio.timeout_at(deadline):
                     async for mode, chunk in self._graph.astream(
                         _input(turn),
@@ -62,6 +66,11 @@ class Clone:
         return {"apology": lines.apology, "later": lines.later}[kind]
 
 
+def _vendors_deadline(deadline: float) -> float:
+    left = max(0.0, deadline - asyncio.get_running_loop().time())
+    return deadline - min(_MARGIN, _MARGIN_SHARE * left)
+
+
 def _input(turn: Turn) -> TurnInput:
     messages: list[AnyMessage] = []
     recordings: list[Recording] = []
@@ -74,7 +83,8 @@ def _input(turn: Turn) -> TurnInput:
         elif message.kind == "audio" and message.answer is None:
             recordings += [
                 Recording(message_id=message.id, url=media.url, content_type=media.content_type)
-                for media in message.media
+                # A recording whose file got lost is one that could not be heard.
+                for media in message.media or (Media(url="", content_type=""),)
             ]
     asked = [message for message in turn.messages if message.answer is None]
     return TurnInput(
@@ -85,6 +95,7 @@ def _input(turn: Turn) -> TurnInput:
         late=turn.late,
         introduced=turn.introduced,
         voice_introduced=turn.voice_introduced,
+        voice_preference=turn.voice_preference,
         background=_background(asked),
     )
 
@@ -114,6 +125,10 @@ def _reply(state: State, route: list[str], seconds: float) -> Reply:
         seconds=seconds,
         usage=state.get("usage", {}),
         voice=Audio(data=speech["data"], content_type=speech["content_type"]) if speech else None,
+        spoken=state.get("spoken", ""),
+        beside=state.get("beside", ""),
         disclosed=state.get("disclosed", ""),
         hand_over=not {"hand_over", "no_hand_over"}.isdisjoint(route),
+        voice_preference=state.get("voice_wish", ""),
+        alerts=tuple(state.get("alerts", ())),
     )

@@ -27,6 +27,7 @@ def turn_at_hand(state: State) -> TurnInput:
     """
     introduced = state.get("introduced", True)
     voice_introduced = state.get("voice_introduced", True)
+    voice_preference = state.get("voice_preference", "")
     described = state.get("message_ids", [])
     waiting = _unanswered(state.get("messages", []))
     if described and (not waiting or waiting[-1] in described):
@@ -37,6 +38,7 @@ def turn_at_hand(state: State) -> TurnInput:
             late=state.get("late", False),
             introduced=introduced,
             voice_introduced=voice_introduced,
+            voice_preference=voice_preference,
             background=state.get("background", []),
         )
     return TurnInput(
@@ -46,6 +48,7 @@ def turn_at_hand(state: State) -> TurnInput:
         late=False,
         introduced=introduced,
         voice_introduced=voice_introduced,
+        voice_preference=voice_preference,
         background=[],
     )
 

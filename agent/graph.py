@@ -7,6 +7,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from agent.hearing import Hearing
 from agent.lines import FixedLines
 from agent.nodes import Nodes
 from agent.openings import Openings
@@ -28,7 +29,7 @@ def build_graph(
     """Compile the map; `track_scratch` keeps the turn's scratch for Studio's replays."""
     graph: Drawing = StateGraph(State, context_schema=Options, input_schema=TurnInput)
     routes = Routes(services)
-    _draw_answering(graph, Nodes(services), routes)
+    _draw_answering(graph, Nodes(services), Hearing(services), routes)
     _draw_fixed_lines(graph, FixedLines(services))
     _draw_leaving(graph, Openings(services), routes)
     if track_scratch:
@@ -36,12 +37,12 @@ def build_graph(
     return graph.compile(checkpointer=checkpointer, name="clone")
 
 
-def _draw_answering(graph: Drawing, nodes: Nodes, routes: Routes) -> None:
+def _draw_answering(graph: Drawing, nodes: Nodes, hearing: Hearing, routes: Routes) -> None:
     # Hear
     graph.add_edge(START, "receive")
     graph.add_node(nodes.receive)
     graph.add_conditional_edges("receive", routes.after_receiving)
-    graph.add_node(nodes.transcribe)
+    graph.add_node(hearing.transcribe)
     graph.add_conditional_edges("transcribe", routes.after_hearing)
     # Understand
     graph.add_node(nodes.understand)
@@ -68,11 +69,17 @@ def _draw_fixed_lines(graph: Drawing, lines: FixedLines) -> None:
         lines.disclose,
         lines.hand_over,
         lines.no_hand_over,
+        lines.turn_voice_on,
+        lines.turn_voice_off,
+        lines.decline_voice,
         lines.acknowledge,
         lines.abstain,
         lines.admit_no_documents,
         lines.decline_recording,
         lines.ask_to_repeat,
+        lines.decline_length,
+        lines.ask_to_write,
+        lines.point_to_stop,
         lines.decline_kind,
     ):
         graph.add_node(line)
@@ -80,6 +87,12 @@ def _draw_fixed_lines(graph: Drawing, lines: FixedLines) -> None:
 
 
 def _draw_leaving(graph: Drawing, openings: Openings, routes: Routes) -> None:
+    graph.add_node(openings.echo)
+    graph.add_conditional_edges("echo", routes.before_introducing_voice)
+    graph.add_node(openings.admit_gap)
+    graph.add_conditional_edges("admit_gap", routes.before_introducing_voice)
+    graph.add_node(openings.excuse_voice)
+    graph.add_conditional_edges("excuse_voice", routes.before_introducing_voice)
     graph.add_node(openings.introduce_voice)
     graph.add_conditional_edges("introduce_voice", routes.before_introducing)
     graph.add_node(openings.introduce)

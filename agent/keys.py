@@ -1,5 +1,6 @@
-"""Keyed hashes: what stands for a person or a message wherever the real id must not."""
+"""Keyed hashes: what stands for a person or a message wherever the real id must not, or signs."""
 
+import base64
 import hashlib
 import hmac
 import os
@@ -27,9 +28,17 @@ class Keys:
         """Return the 32 hex digits that stand for a message of a channel."""
         return self._hash("message", channel, message_id)
 
+    def link(self, name: str, expires: str) -> str:
+        """Return the 43 characters that sign a link to `name` until `expires`."""
+        digest = self._digest("link", name, expires)
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
     def _hash(self, purpose: str, channel: str, value: str) -> str:
-        text = "\x1f".join((purpose, channel, value)).encode("utf-8", "surrogatepass")
-        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()[:32]
+        return self._digest(purpose, channel, value).hex()[:32]
+
+    def _digest(self, *values: str) -> bytes:
+        text = "\x1f".join(values).encode("utf-8", "surrogatepass")
+        return hmac.new(self._secret, text, hashlib.sha256).digest()
 
 
 def installation_secret(given: Secret, data: Path) -> Secret:

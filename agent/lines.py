@@ -56,6 +56,30 @@ class FixedLines:
         """Say that the recording held no words."""
         return self._line(state, self._lines(state).could_not_hear)
 
+    async def decline_length(self, state: State) -> dict[str, Any]:
+        """Say that the recording is longer than can be heard."""
+        return self._line(state, self._lines(state).recording_too_long)
+
+    async def ask_to_write(self, state: State) -> dict[str, Any]:
+        """Say that the recording could not be heard, through no fault of the contact's."""
+        return self._line(state, self._lines(state).hearing_failed)
+
+    async def point_to_stop(self, state: State) -> dict[str, Any]:
+        """Tell a contact who said that they want to leave how it is done: in writing."""
+        return self._line(state, self._lines(state).stop_in_writing)
+
+    async def turn_voice_on(self, state: State) -> dict[str, Any]:
+        """Confirm that the contact is answered by voice from now on."""
+        return self._line(state, self._lines(state).voice_on)
+
+    async def turn_voice_off(self, state: State) -> dict[str, Any]:
+        """Confirm that the contact is answered in writing from now on."""
+        return self._line(state, self._lines(state).voice_off)
+
+    async def decline_voice(self, state: State) -> dict[str, Any]:
+        """Say kindly that this clone only writes."""
+        return self._line(state, self._lines(state).voice_unavailable)
+
     async def decline_kind(self, state: State) -> dict[str, Any]:
         """Say kindly that this kind of message cannot be taken in."""
         return self._line(state, self._lines(state).cannot_take)

@@ -7,6 +7,7 @@ from typing import Literal
 #: The longest text of a message in either direction, in characters.
 TEXT_LIMIT = 4000
 
+VoicePreference = Literal["", "voice", "text"]
 Kind = Literal["text", "audio", "image", "video", "document", "sticker", "location", "other"]
 
 
@@ -70,6 +71,8 @@ class Turn:
     #: Whether the contact has been told that an AI speaks, and that its voice is synthetic.
     introduced: bool = True
     voice_introduced: bool = True
+    #: How the contact asked to be answered, whatever the settings say; empty when they did not.
+    voice_preference: VoicePreference = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,18 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What was heard in a recording."""
+
+    #: Empty when no words were spoken.
+    text: str
+    #: The languages heard, as two-letter codes; empty when unsure or not told.
+    languages: tuple[str, ...] = ()
+    #: Length of the recording in seconds; None where its format does not tell.
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What the clone answers to a turn, and how it came to it."""
 
@@ -108,9 +123,17 @@ class Reply:
     seconds: float = 0.0
     #: Tokens by kind as the model reported them; empty when no model ran.
     usage: Mapping[str, int] = field(default_factory=dict)
+    #: The reply as sound, and the words spoken in it; `text` goes where the sound cannot.
     voice: Audio | None = None
+    spoken: str = ""
+    #: What goes as a message of its own beside the sound, because it cannot be spoken: links.
+    beside: str = ""
     #: What this reply told the contact for the first time or again: that an AI speaks, or also
     #: that its voice is synthetic.
     disclosed: Literal["", "ai", "voice"] = ""
     #: Whether the contact asked for the person themselves.
     hand_over: bool = False
+    #: How the contact asked to be answered from now on; empty when they did not.
+    voice_preference: VoicePreference = ""
+    #: What the operator should know of this turn, as actions of `CLONE_ALERT_URL`.
+    alerts: tuple[str, ...] = ()

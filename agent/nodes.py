@@ -1,6 +1,5 @@
 """The steps of a turn: each reads the state and returns only what it changed."""
 
-import asyncio
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
@@ -19,13 +18,11 @@ from agent.errors import PermanentError, TemporaryError
 from agent.guard import guard_reply
 from agent.lexicon import kindred
 from agent.memory import forget
-from agent.messages import Media
 from agent.notices import Notices
 from agent.options import Options, options_of
 from agent.prompt import Circumstances, conversation_prompt, question_prompt, shortened
 from agent.services import Services
-from agent.state import FoundPassage, Recording, State, blank_scratch
-from agent.text import clean
+from agent.state import FoundPassage, State, blank_scratch
 from agent.understanding import Understanding, understand
 
 
@@ -57,19 +54,6 @@ class Nodes:
             "language": self._understand(before, self._persona.languages).language,
         }
 
-    async def transcribe(self, state: State) -> dict[str, Any]:
-        """Turn voice notes into the words of their messages."""
-        recordings = state["recordings"]
-        heard = await asyncio.gather(*map(self._hear, recordings))
-        words = {each.id: [said(each)] for each in state["messages"]}
-        for recording, text in zip(recordings, heard, strict=True):
-            words[recording["message_id"]].append(text)
-        told = [
-            HumanMessage("\n".join(filter(None, words[each])), id=each)
-            for each in state["message_ids"]
-        ]
-        return {"messages": told, "words": "\n".join(filter(None, map(said, told)))}
-
     async def understand(self, state: State) -> dict[str, Any]:
         """Tell conversation from questions about the person, and the language."""
         # The first language is the one when unsure: an "ok" is in that of the conversation.
@@ -79,6 +63,7 @@ class Nodes:
         return {
             "intent": found.intent,
             "asks_identity": found.asks_identity,
+            "voice_wish": found.voice_wish,
             "language": found.language,
         }
 
@@ -144,11 +129,6 @@ class Nodes:
             about[BEHIND_NOTICE] = True
         reply = AIMessage(state["reply"], id=reply_id(state["turn_id"]), response_metadata=about)
         return {"messages": [reply]}
-
-    async def _hear(self, recording: Recording) -> str:
-        assert self._services.transcriber is not None  # nosec B101 - the route here saw it
-        media = Media(url=recording["url"], content_type=recording["content_type"])
-        return clean(await self._services.transcriber.transcribe(media)).strip()
 
     async def _ask(self, prompt: list[AnyMessage]) -> AIMessage:
         model, vendor = self._services.model, self._services.model_vendor

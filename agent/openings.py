@@ -7,13 +7,16 @@ import logging
 import re
 from typing import Any
 
-from agent.errors import VendorError
+from agent.errors import AccountError, VendorError
 from agent.services import Services
+from agent.speakable import speakable
 from agent.state import Speech, State
 from prompts.persona import Lines
 
 #: What Markdown knows by its place at the beginning of a line.
 _BLOCK = re.compile(r"(?:#{1,6} |[-*+•] |\d+[.)] |>|\||```|~~~)")
+#: The most that is repeated of a recording that may have been heard wrongly, in characters.
+_ECHO_LIMIT = 200
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +27,22 @@ class Openings:
     def __init__(self, services: Services) -> None:
         self._persona = services.persona
         self._voice = services.voice
+
+    async def echo(self, state: State) -> dict[str, Any]:
+        """Open the reply with what was heard, so that the contact sees what it rests on."""
+        words = " ".join(state["doubtful"].split())
+        if len(words) > _ECHO_LIMIT:
+            words = f"{words[: _ECHO_LIMIT - 1].rstrip()}…"
+        heard = self._lines(state).heard.replace("{words}", words)
+        return {"reply": f"{heard} {state['reply']}"}
+
+    async def admit_gap(self, state: State) -> dict[str, Any]:
+        """Open the reply with the word that some recording beside it was not heard."""
+        return {"reply": f"{self._lines(state).partly_heard} {state['reply']}"}
+
+    async def excuse_voice(self, state: State) -> dict[str, Any]:
+        """Open the reply with the word that the voice that was asked for beside it is not to be."""
+        return {"reply": f"{self._lines(state).voice_unavailable} {state['reply']}"}
 
     async def introduce_voice(self, state: State) -> dict[str, Any]:
         """Open what will be heard with the notice of the synthetic voice, which is also of the AI.
@@ -45,17 +64,21 @@ class Openings:
 
     async def speak(self, state: State) -> dict[str, Any]:
         """Say the reply in the person's voice; whatever fails, the text still goes."""
-        assert self._voice is not None  # nosec B101 - the route here saw it
-        words = state["aloud"] or state["reply"]
+        said = speakable(state["aloud"] or state["reply"], stand_in=self._lines(state).in_writing)
+        assert self._voice is not None  # nosec B101 - the route here saw both
+        assert said is not None  # nosec B101
         try:
-            audio = await self._voice.speak(words)
+            audio = await self._voice.speak(said.words)
         except VendorError as error:
             _log.warning("reply not spoken", extra={"action": "voice_failed", "error": error.code})
-            return {}
+            # The vendor is left alone after a refusal, so that this is told once, not every turn.
+            refused = isinstance(error, AccountError)
+            return {"alerts": [*state["alerts"], "voice_refused"]} if refused else {}
         return {
-            "reply": words,
             "disclosed": "voice" if state["aloud"] else state["disclosed"],
             "speech": Speech(data=audio.data, content_type=audio.content_type),
+            "spoken": said.words,
+            "beside": said.beside,
         }
 
     def _lines(self, state: State) -> Lines:

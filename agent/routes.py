@@ -18,7 +18,7 @@ class Routes:
     """
 
     def __init__(self, services: Services) -> None:
-        self._hears = services.transcriber is not None
+        self._hears = services.transcriber is not None and services.recordings is not None
         self._alerts = services.alerts_operator
         self._notices = Notices(services)
 
@@ -32,20 +32,42 @@ class Routes:
             return "understand"
         return "decline_recording" if state.get("recordings") else "decline_kind"
 
-    async def after_hearing(self, state: State) -> Literal["understand", "ask_to_repeat"]:
-        """Only words can be understood."""
-        return "understand" if state["words"] else "ask_to_repeat"
+    async def after_hearing(
+        self, state: State
+    ) -> Literal["point_to_stop", "understand", "ask_to_write", "decline_length", "ask_to_repeat"]:
+        """Only words can be understood; where there are none, the contact is told why."""
+        if state["stops_aloud"]:
+            return "point_to_stop"
+        if state["words"]:
+            return "understand"
+        if "failed" in state["unheard"]:
+            return "ask_to_write"
+        return "decline_length" if "too_long" in state["unheard"] else "ask_to_repeat"
 
     async def after_understanding(
-        self, state: State
-    ) -> Literal["retrieve", "converse", "disclose", "hand_over", "no_hand_over"]:
+        self, state: State, runtime: Runtime[Options]
+    ) -> Literal[
+        "retrieve",
+        "converse",
+        "disclose",
+        "hand_over",
+        "no_hand_over",
+        "turn_voice_on",
+        "turn_voice_off",
+        "decline_voice",
+    ]:
         """Only questions about the person need passages; what the clone is needs no model."""
-        if state["intent"] == "question":
-            return "retrieve"
-        if state["intent"] == "about_clone":
-            return "disclose"
-        if state["intent"] == "hand_over":
-            return "hand_over" if self._alerts else "no_hand_over"
+        match state["intent"]:
+            case "question":
+                return "retrieve"
+            case "about_clone":
+                return "disclose"
+            case "hand_over":
+                return "hand_over" if self._alerts else "no_hand_over"
+            case "wants_voice":
+                return "turn_voice_on" if self._notices.may_speak(runtime) else "decline_voice"
+            case "wants_text":
+                return "turn_voice_off"
         return "converse"
 
     async def after_retrieving(
@@ -71,6 +93,29 @@ class Routes:
         return "abstain" if state["intent"] == "question" else "acknowledge"
 
     async def after_remembering(
+        self, state: State, runtime: Runtime[Options]
+    ) -> Literal[
+        "echo",
+        "admit_gap",
+        "excuse_voice",
+        "introduce_voice",
+        "introduce",
+        "open_late",
+        "speak",
+        "__end__",
+    ]:
+        """What was heard in doubt or in part, or cannot be granted, is said first; one of them."""
+        if state["doubtful"]:
+            return "echo"
+        if state["words"] and not {"too_long", "failed"}.isdisjoint(state["unheard"]):
+            return "admit_gap"
+        # Alone, such a wish was declined by the reply itself.
+        beside = state["voice_wish"] == "voice" and state["intent"] != "wants_voice"
+        if beside and not self._notices.may_speak(runtime):
+            return "excuse_voice"
+        return await self.before_introducing_voice(state, runtime)
+
+    async def before_introducing_voice(
         self, state: State, runtime: Runtime[Options]
     ) -> Literal["introduce_voice", "introduce", "open_late", "speak", "__end__"]:
         """A voice is not heard before the contact is told that it is synthetic."""

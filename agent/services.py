@@ -7,7 +7,7 @@ from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
 
-from agent.ports import Retriever, Transcriber, Voice
+from agent.ports import Recordings, Retriever, Transcriber, Voice
 from agent.vendors import Vendor
 from prompts.persona import Persona
 
@@ -20,8 +20,12 @@ class Services:
     model: BaseChatModel
     model_vendor: Vendor
     retriever: Retriever
+    #: Both are needed to hear.
+    recordings: Recordings | None = None
     transcriber: Transcriber | None = None
     voice: Voice | None = None
+    #: When replies are spoken; a contact's own wish goes before `mirror` and `always`, while
+    #: `never` means that the owner has no wish granted.
     voice_replies: Literal["never", "mirror", "always"] = "mirror"
     #: Whether somebody is told when a contact asks for the person themselves.
     alerts_operator: bool = False

@@ -14,6 +14,7 @@ _LONGEST = 40
 _LONGEST_WORD = 40
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*")
 _CLAUSE = re.compile(r"[,;:()¿¡«»\"“”—–\U0001f000-\U0001faff]+|\s-\s")
+_CLASS = re.compile(r"<([a-z_]+)>")
 _STRETCHED = re.compile(r"([aeiou])\1{2,}")
 _CLITIC = re.compile(r"-(me|te|se|lhe|nos|o|a)\b")
 
@@ -55,9 +56,11 @@ def speech() -> Speech:
     data = tomllib.loads(source.read_text(encoding="utf-8"))
     classes: dict[str, str] = data["classes"]
 
+    def expanded(pattern: str) -> str:
+        return _CLASS.sub(lambda name: f"(?:{expanded(classes[name[1]])})", pattern)
+
     def compiled(patterns: Sequence[str]) -> re.Pattern[str]:
-        joined = "|".join(f"(?:{pattern})" for pattern in patterns)
-        return re.compile(re.sub(r"<([a-z_]+)>", lambda name: f"(?:{classes[name[1]]})", joined))
+        return re.compile("|".join(f"(?:{expanded(pattern)})" for pattern in patterns))
 
     languages: dict[str, dict[str, str]] = data["languages"]
     return Speech(

@@ -7,11 +7,15 @@ from langgraph.channels.untracked_value import UntrackedValue
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
+from agent.messages import VoicePreference
 from agent.understanding import Intent
+
+#: Why there are no words of a recording: none were spoken, or it could not be heard.
+Unheard = Literal["silent", "too_long", "failed"]
 
 
 class Recording(TypedDict):
-    """A voice note of the turn, still where the channel keeps it."""
+    """A voice note of the turn, still where the channel keeps it; no `url` where it got lost."""
 
     message_id: str
     url: str
@@ -19,7 +23,7 @@ class Recording(TypedDict):
 
 
 class Background(TypedDict):
-    """What a message refers to: words it replies to, the ad that brought it, a file it came with."""
+    """What a message refers to: words it replies to, the ad it came by, a file beside it."""
 
     source: Literal["quoted", "advertisement", "attachment"]
     words: str
@@ -59,6 +63,8 @@ class TurnInput(TypedDict, total=False):
     """Whether the contact has been told that an AI speaks; absent means that they have."""
     voice_introduced: Annotated[bool, UntrackedValue]
     """Whether they have been told that its voice is synthetic; absent means that they have."""
+    voice_preference: Annotated[VoicePreference, UntrackedValue]
+    """How they asked earlier to be answered; empty or absent when they did not."""
     background: Annotated[list[Background], UntrackedValue]
     """What the messages refer to without saying it; data, and no part of the conversation."""
 
@@ -68,10 +74,18 @@ class State(TurnInput, total=False):
 
     words: Annotated[str, UntrackedValue]
     """Everything the contact said in this turn, voice notes included."""
+    unheard: Annotated[list[Unheard], UntrackedValue]
+    """Why some of the recordings gave no words, in no order."""
+    doubtful: Annotated[str, UntrackedValue]
+    """What was heard, where that is in doubt; empty where it is not."""
+    stops_aloud: Annotated[bool, UntrackedValue]
+    """Whether a recording says one of the words that must be obeyed, and nothing else."""
     intent: Annotated[Intent, UntrackedValue]
     """What kind of message that is."""
     asks_identity: Annotated[bool, UntrackedValue]
     """Whether they ask, maybe beside something else, what they are talking to."""
+    voice_wish: Annotated[VoicePreference, UntrackedValue]
+    """How they ask now, maybe beside something else, to be answered from now on."""
     language: Annotated[str, UntrackedValue]
     """The language to answer in: that of the message, or of the conversation when unsure."""
     passages: Annotated[list[FoundPassage], UntrackedValue]
@@ -94,14 +108,24 @@ class State(TurnInput, total=False):
     """Whether the reply says that an AI speaks, or also that its voice is synthetic."""
     speech: Annotated[Speech | None, UntrackedValue]
     """The reply as sound."""
+    spoken: Annotated[str, UntrackedValue]
+    """The words in it."""
+    beside: Annotated[str, UntrackedValue]
+    """What of the reply cannot be spoken and goes as text beside the sound."""
+    alerts: Annotated[list[str], UntrackedValue]
+    """What the operator should know of this turn."""
 
 
 def blank_scratch() -> State:
     """Return the scratch of a turn that has only begun, where one before may have left its own."""
     return State(
         words="",
+        unheard=[],
+        doubtful="",
+        stops_aloud=False,
         intent="statement",
         asks_identity=False,
+        voice_wish="",
         passages=[],
         knows_nothing=False,
         cited=[],
@@ -112,4 +136,7 @@ def blank_scratch() -> State:
         aloud="",
         disclosed="",
         speech=None,
+        spoken="",
+        beside="",
+        alerts=[],
     )

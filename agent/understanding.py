@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
+from agent.messages import VoicePreference
 from agent.speech import Clause, clauses, speech, unstretched
 from agent.text import clean, words
 
@@ -19,6 +20,8 @@ Intent = Literal[
     "about_clone",
     "abilities",
     "recall",
+    "wants_voice",
+    "wants_text",
     "statement",
     "agreement",
 ]
@@ -30,6 +33,8 @@ _FIRST: tuple[Intent, ...] = (
     "recall",
     "about_clone",
     "abilities",
+    "wants_voice",
+    "wants_text",
     "farewell",
     "thanks",
     "laughter",
@@ -38,6 +43,9 @@ _FIRST: tuple[Intent, ...] = (
     "agreement",
 )
 _COURTESIES: tuple[Intent, ...] = ("laughter", "thanks", "farewell", "greeting")
+#: What is taken off the front of a clause: a wish for voice or text stands before what it is for.
+_BEFORE: tuple[Intent, ...] = ("wants_voice", "wants_text", *_COURTESIES)
+_WISHES: frozenset[Intent] = frozenset({"wants_voice", "wants_text"})
 _LAUGHING = re.compile("[😂🤣😆😹😄😁😅]")
 #: What a message says that holds nothing but emoji.
 _WORDLESS: tuple[tuple[re.Pattern[str], Intent], ...] = (
@@ -61,6 +69,8 @@ class Understanding:
     language: str
     #: Whether it asks, maybe beside something else, what the contact is talking to.
     asks_identity: bool = False
+    #: How it asks, maybe beside something else, to be answered from now on.
+    voice_wish: VoicePreference = ""
 
 
 def understand(text: str, *, languages: Sequence[str], names: Sequence[str] = ()) -> Understanding:
@@ -73,7 +83,9 @@ def understand(text: str, *, languages: Sequence[str], names: Sequence[str] = ()
     text = clean(text)
     kinds = _kinds_of(text, names)
     intent: Intent = next((each for each in _FIRST if each in kinds), "statement")
-    return Understanding(intent, _language(text, languages), "about_clone" in kinds)
+    wish: VoicePreference = "voice" if "wants_voice" in kinds else ""
+    wish = "text" if "wants_text" in kinds else wish
+    return Understanding(intent, _language(text, languages), "about_clone" in kinds, wish)
 
 
 def asked_in(text: str, *, names: Sequence[str] = ()) -> str:
@@ -93,7 +105,7 @@ def _kinds_of(text: str, names: Sequence[str]) -> set[Intent]:
             # "você nunca casou, é verdade?": the tag asks what stands before it.
             clause = replace(clause, asked=speech().fits("yours", clause.text))
         judged.append(_kinds(clause, called))
-    kinds: set[Intent] = set().union(*judged)
+    kinds = _with_last_wish(judged)
     if not found:
         kinds.update(intent for emoji, intent in _WORDLESS if emoji.search(text))
     if _LAUGHING.search(text):
@@ -103,6 +115,16 @@ def _kinds_of(text: str, names: Sequence[str]) -> set[Intent]:
         for kind, clause in zip(judged, found, strict=True)
     ):
         return {"statement"}
+    return kinds
+
+
+def _with_last_wish(judged: Sequence[set[Intent]]) -> set[Intent]:
+    """Return all the kinds; of a wish for voice and one for text, only what was said last."""
+    kinds: set[Intent] = set()
+    for each in judged:
+        if each & _WISHES:
+            kinds -= _WISHES
+        kinds |= each
     return kinds
 
 
@@ -116,10 +138,10 @@ def _called(names: Sequence[str]) -> list[str]:
 
 def _kinds(clause: Clause, called: Sequence[str]) -> set[Intent]:
     """Return the kinds of a clause: its courtesies, and what the rest of it wants."""
-    found: set[Intent] = set()
+    found: set[Intent] = {"wants_voice"} if speech().fits("by_voice", clause.text) else set()
     rest = clause.text
     while rest:
-        for intent in _COURTESIES:
+        for intent in _BEFORE:
             if (left := speech().after(intent, rest)) is not None:
                 found.add(intent)
                 break

@@ -35,8 +35,15 @@ def shared_deadline(at: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
+def deadline() -> float | None:
+    """Return the shared deadline of whoever asks, on the event loop's clock, if there is one."""
+    return _deadline.get()
+
+
 class Vendor:
     """One vendor's policy and circuit, for the life of the process.
+
+    A vendor that refuses the account is left alone for `refused_seconds`.
 
     A client's own timeout counts from read to read, so that a dripping answer never ends;
     this one counts by the wall. Clients must be built with their own retries off.
@@ -50,6 +57,7 @@ class Vendor:
         attempts: int = 3,
         attempt_seconds: float = 30.0,
         patience: int = 5,
+        refused_seconds: float = 300.0,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,6 +66,7 @@ class Vendor:
         self._attempts = attempts
         self._attempt_seconds = attempt_seconds
         self._patience = patience
+        self._refused_seconds = refused_seconds
         self._pause = pause
         self._clock = clock
         self._failures = 0
@@ -137,7 +146,7 @@ class Vendor:
             self._failures += 1
             if self._failures < self._patience:
                 return
-        seconds = 300.0 if refused else 30.0
+        seconds = self._refused_seconds if refused else 30.0
         self._closed_until = self._clock() + seconds
         self._failures = 0
         _log.error(

@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 from agent.errors import PermanentError, VendorError
 from agent.keys import Keys
-from agent.messages import IncomingMessage, TurnMessage
+from agent.messages import IncomingMessage, Media, TurnMessage
 from channels.formatting import whatsapp_text
 from channels.ledger import Ledger
 from channels.outbox import Part
 from channels.reception import Reception
-from channels.simulator import CHANNEL, Bubble
+from channels.simulator import CHANNEL, RECORDINGS, Bubble
 from channels.trace import trace_of
+from channels.uploads import name_of
 
 #: How much of a conversation the page shows.
 _MOST = 200
@@ -113,6 +114,7 @@ def _mine(row: Any) -> Bubble:
         id=message["message_id"],
         side="me",
         text=message["text"],
+        audio=_recording_of(message),
         at=at,
         status=status,
         turn_id=row["turn_id"] or "",
@@ -137,11 +139,17 @@ def _part(row: Any) -> Bubble:
         id=row["id"],
         side="clone",
         text=row["body"],
+        audio="" if row["form"] == "text" else f"/media/{row['media']}",
         at=row["sent_at"],
         status="sent",
         turn_id=row["turn_id"],
         version=_version(row["sent_at"]),
     )
+
+
+def _recording_of(message: Mapping[str, Any]) -> str:
+    names = (name_of(Media(**each)) for each in message["media"])
+    return next((f"{RECORDINGS}/{name}" for name in names if name), "")
 
 
 def _version(at: float) -> int:

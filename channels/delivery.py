@@ -14,6 +14,7 @@ from agent.errors import (
 )
 from channels.backoff import backoff
 from channels.outbox import Draft, Outbox, Part
+from channels.recorder import Recorder
 from channels.sender import Sender
 
 #: A part that its channel keeps refusing for now is given up after so many attempts.
@@ -24,6 +25,9 @@ MAX_ATTEMPTS = 8
 TOTAL_SECONDS = 15 * 60.0
 #: Pauses between attempts in seconds: 4, 16, 64, 256, each shortened by up to a half.
 _FIRST_PAUSE, _FACTOR, _LONGEST_PAUSE = 4.0, 4.0, 256.0
+#: Twilio's code for a file that WhatsApp could not take in. An Ogg file may meet it for no reason
+#: that can be seen, where MP3 passes: https://github.com/chatwoot/chatwoot/issues/14692
+_NOT_TAKEN_IN = "63019"
 #: A message that is still refused as too long after so many attempts is not too long.
 _MOST_CUTS = 3
 
@@ -48,11 +52,13 @@ class Delivery:
         senders: Mapping[str, Sender],
         store: Store,
         alert: Callable[[str, str], None],
+        recorder: Recorder | None = None,
     ) -> None:
         self._outbox = outbox
         self._senders = senders
         self._store = store
         self._alert = alert
+        self._recorder = recorder
 
     async def attempt(self, part: Part) -> None:
         """Send a part that is due, or record why it did not arrive; raises `StorageError`."""
@@ -99,10 +105,9 @@ class Delivery:
             self._tell("contact_unreachable", part, str(error))
         elif isinstance(error, TooLongError) and tried <= _MOST_CUTS:
             pieces = self._senders[part.channel].smaller(part.body)
-            await self._replace(part, [Draft(piece) for piece in pieces], 0.0, tried, error)
+            await self._replace(part, [Draft(piece) for piece in pieces], tried, error)
         elif part.form != "text" and not isinstance(error, TooLongError):
-            # Whatever is wrong with the recording, the words can go; and once only, as words.
-            await self._replace(part, [Draft(part.body)], 0.0, tried, error)
+            await self._send_otherwise(part, tried, error)
         else:
             await self._close(part, "failed", str(error))
 
@@ -114,7 +119,7 @@ class Delivery:
             await self._close(part, "failed", str(error))
         elif part.undelivered:
             draft = Draft(part.body, part.form, part.media)
-            await self._replace(part, [draft], seconds, tried, error)
+            await self._replace(part, [draft], tried, error, seconds=seconds)
         else:
             await self._store(self._outbox.delayed, part, seconds, str(error), in_doubt, tried)
             _log.warning(
@@ -122,10 +127,31 @@ class Delivery:
                 extra={"action": "part_delayed", "part_id": part.id, "error": str(error)},
             )
 
+    async def _send_otherwise(self, part: Part, tried: int, error: VendorError) -> None:
+        """Send a recording that was refused as another file, once, or else as its words.
+
+        The words hold what would have gone beside the sound: that need not follow them.
+        """
+        draft = None
+        if error.code == _NOT_TAKEN_IN and self._recorder is not None:
+            draft = await self._recorder.again(part)
+        if draft is not None:
+            await self._replace(part, [draft], tried, error)
+        else:
+            await self._replace(part, [Draft(part.body)], tried, error, whole=True)
+
     async def _replace(
-        self, part: Part, drafts: list[Draft], seconds: float, tried: int, error: VendorError
+        self,
+        part: Part,
+        drafts: list[Draft],
+        tried: int,
+        error: VendorError,
+        *,
+        seconds: float = 0.0,
+        whole: bool = False,
     ) -> None:
-        await self._store(self._outbox.replace, part, drafts, seconds, str(error), tried)
+        told = (part, drafts, seconds, str(error), tried, whole)
+        await self._store(self._outbox.replace, *told)
         _log.warning(
             "part sent again in another way",
             extra={"action": "part_replaced", "part_id": part.id, "error": str(error)},

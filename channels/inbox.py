@@ -102,6 +102,8 @@ class Inbox:
                 message=self._to_json(message),
                 answer=verdict.answer,
             )
+            if message.media:
+                self._queries.note_files(connection, id=message_id)
             self._queries.note_message(
                 connection, contact=contact, address=message.address, now=now
             )

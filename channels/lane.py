@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from agent.errors import CloneError, StorageError, TemporaryError
@@ -12,6 +13,7 @@ from channels.backoff import backoff
 from channels.delivery import Delivery, Store
 from channels.errands import Errands
 from channels.outbox import Draft, Outbox
+from channels.recorder import Recorder
 from channels.sender import Sender
 from channels.steps import Held, Refuse, Run, Wait
 from channels.thinking import Mind, think
@@ -41,7 +43,9 @@ class Lane:
         alert: Callable[[str, str], None],
         turn_seconds: float,
         places: asyncio.Semaphore,
+        recorder: Recorder | None = None,
     ) -> None:
+        """Without a `recorder` every reply goes as words."""
         self._contact = contact
         self._turns = turns
         self._outbox = outbox
@@ -52,7 +56,8 @@ class Lane:
         self._alert = alert
         self._turn_seconds = turn_seconds
         self._places = places
-        self._delivery = Delivery(outbox, senders, store, alert)
+        self._recorder = recorder
+        self._delivery = Delivery(outbox, senders, store, alert, recorder)
         self._typing: Typing | None = None
         self._news = asyncio.Event()
         self._deadline: tuple[str, float] = ("", 0.0)
@@ -128,7 +133,7 @@ class Lane:
                 news=self._news,
                 is_over=lambda: self._store(self._turns.restart, turn),
             )
-            drafts = () if reply is None else self._drafts(turn, reply.text)
+            told = None if reply is None else await self._write_down(turn, reply)
         except StorageError:
             raise  # ours, not the mind's: nothing can be recorded now, so nothing is decided
         except TemporaryError as error:
@@ -139,8 +144,8 @@ class Lane:
             _log.exception("unexpected error", extra={"action": "turn_broke", "turn_id": turn.id})
             await self._give_up(turn, type(error).__name__)
         else:
-            if reply is not None:
-                await self._finish(turn, reply, drafts)
+            if told is not None:
+                await self._finish(turn, *told)
 
     def _show_typing(self, channel: str, message: TurnMessage) -> None:
         if self._typing is None:
@@ -163,6 +168,8 @@ class Lane:
         self._stop_typing()
         if reply.hand_over:
             self._alert("hand_over", turn.id)
+        for action in reply.alerts:
+            self._alert(action, turn.id)
         _log.info(
             "turn answered",
             extra={
@@ -175,6 +182,18 @@ class Lane:
                 "parts": len(drafts),
             },
         )
+
+    async def _write_down(self, turn: Turn, reply: Reply) -> tuple[Reply, Sequence[Draft]]:
+        """Return the messages of a reply, and the reply as these tell it."""
+        drafts = self._drafts(turn, reply.text)
+        if reply.voice is None:
+            return reply, drafts
+        body = "\n\n".join(draft.body for draft in drafts)
+        spoken = self._recorder and await self._recorder.record(turn.channel, reply, body)
+        if spoken:
+            return reply, [spoken, *(self._drafts(turn, reply.beside) if reply.beside else ())]
+        # Nobody hears that the voice is synthetic: that is told another time.
+        return replace(reply, disclosed="ai" if reply.disclosed else ""), drafts
 
     async def _try_again(self, run: Run, error: TemporaryError) -> None:
         pause = error.retry_after or backoff(run.failures, first=1.0, factor=2.0, most=30.0)

@@ -151,12 +151,19 @@ class Outbox:
             )
 
     def replace(
-        self, part: Part, drafts: Sequence[Draft], seconds: float, error: str, attempts: int
+        self,
+        part: Part,
+        drafts: Sequence[Draft],
+        seconds: float,
+        error: str,
+        attempts: int,
+        whole: bool = False,
     ) -> None:
         """Send other messages instead of a part, in some seconds, the rest of its reply after them.
 
-        They begin with the attempts that the part came to, so that nothing is sent over and over.
-        Nothing is sent to a contact who has asked to be left alone since.
+        With `whole` they stand for that rest as well. They begin with the attempts that the part
+        came to, so that nothing is sent over and over. Nothing is sent to a contact who has asked
+        to be left alone since.
         """
         with self._database.write(part.contact) as connection:
             contact = self._queries.contact(connection, contact=part.contact)
@@ -187,7 +194,8 @@ class Outbox:
             # A new row stands at the end of all: what waited behind the part goes there too.
             for row in waiting:
                 self._end(connection, row["id"], "replaced", error)
-                self._insert(connection, part, {**row, "id": f"{row['id']}.0"}, now)
+                if not whole:
+                    self._insert(connection, part, {**row, "id": f"{row['id']}.0"}, now)
 
     def _end(self, connection: Any, part_id: str, status: str, error: str) -> None:
         self._queries.mark_ended(connection, id=part_id, status=status, error=error)

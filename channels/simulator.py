@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,10 +14,15 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from agent.messages import TEXT_LIMIT, IncomingMessage
 from agent.text import clean
 from channels.simulator_guard import Guard, harden
+from channels.uploads import Uploads
 
 CHANNEL = "simulator"
-#: Largest request body, in bytes.
+#: Largest request body, in bytes, of a text and of a recording: the two minutes that the page
+#: allows take 290 kB at the rate it asks for, which a browser need not heed.
 BODY_LIMIT = 64 * 1024
+RECORDING_LIMIT = 512 * 1024
+#: Below it a recording is played to whoever made it.
+RECORDINGS = "/simulator/recordings"
 
 _PAGE = Path(__file__).parent / "page"
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -34,6 +39,8 @@ class Bubble:
     id: str
     side: Literal["me", "clone"]
     text: str
+    #: Where its recording is played from; empty for a text.
+    audio: str = ""
     #: Unix seconds.
     at: float
     #: `stored`, `read`, `answered` for mine; `sent` for the clone's.
@@ -69,7 +76,12 @@ class Conversation(Protocol):
 
 
 def simulator_blueprint(
-    *, conversation: Conversation, persona_name: str, languages: tuple[str, ...], token: str | None
+    *,
+    conversation: Conversation,
+    uploads: Uploads,
+    persona_name: str,
+    languages: tuple[str, ...],
+    token: str | None,
 ) -> Blueprint:
     """Return the page at `/` and its routes below `/simulator/`.
 
@@ -92,6 +104,14 @@ def simulator_blueprint(
     @blueprint.get("/simulator/<asset>")
     def assets(asset: str) -> ResponseReturnValue:
         return _file(asset)
+
+    _add_conversation(blueprint, conversation)
+    _add_recordings(blueprint, conversation, uploads)
+    return blueprint
+
+
+def _add_conversation(blueprint: Blueprint, conversation: Conversation) -> None:
+    """Add the routes by which a text comes in, and the page follows what becomes of it."""
 
     @blueprint.post("/simulator/messages")
     def receive() -> ResponseReturnValue:
@@ -116,7 +136,22 @@ def simulator_blueprint(
             raise NotFound("This conversation has no such turn.")
         return jsonify(trace)
 
-    return blueprint
+
+def _add_recordings(blueprint: Blueprint, conversation: Conversation, uploads: Uploads) -> None:
+    """Add the routes by which a recording comes in, and is played to whoever made it."""
+
+    @blueprint.post(RECORDINGS)
+    def record() -> ResponseReturnValue:
+        message = _parse_recording(uploads)
+        conversation.receive(message)
+        return jsonify(id=message.message_id, text=message.text), 202
+
+    @blueprint.get(f"{RECORDINGS}/<name>")
+    def play(name: str) -> ResponseReturnValue:
+        audio = uploads.read(name)
+        if audio is None:
+            raise NotFound("This recording is not kept any more.")
+        return Response(audio.data, mimetype=audio.content_type)
 
 
 def _file(asset: str) -> Response:
@@ -137,14 +172,33 @@ def _parse() -> IncomingMessage:
         raise BadRequest("The body is not valid JSON.") from None
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
-    contact = _identifier(body.get("conversation"), "conversation")
+    return _message(body, kind="text", text=_text(body.get("text")))
+
+
+def _parse_recording(uploads: Uploads) -> IncomingMessage:
+    """Read one recording from the request's body; raises `BadRequest` with one sentence."""
+    request.max_content_length = RECORDING_LIMIT
+    # Another site's form cannot send this type.
+    if not request.mimetype.startswith("audio/"):
+        raise BadRequest("Send the recording with its own media type, `audio/…`.")
+    message = _message(request.args, kind="audio", text="")
+    media = uploads.keep(request.get_data())
+    if media is None:
+        raise BadRequest("The body is not a recording of a known kind.")
+    return replace(message, media=(media,))
+
+
+def _message(
+    told: Mapping[str, object], *, kind: Literal["text", "audio"], text: str
+) -> IncomingMessage:
+    contact = _identifier(told.get("conversation"), "conversation")
     return IncomingMessage(
         channel=CHANNEL,
-        message_id=_identifier(body.get("id"), "id"),
+        message_id=_identifier(told.get("id"), "id"),
         contact_id=contact,
         address=contact,
-        kind="text",
-        text=_text(body.get("text")),
+        kind=kind,
+        text=text,
     )
 
 

@@ -121,6 +121,10 @@ class Turns:
             now = self._clock()
             if not self._close(connection, turn.id, "done", now, reply=reply):
                 return False
+            if reply.voice_preference:
+                self._queries.note_voice_preference(
+                    connection, contact=turn.contact, preference=reply.voice_preference
+                )
             self._insert_parts(connection, turn, drafts, now)
             return True
 
@@ -180,6 +184,7 @@ class Turns:
             late=now - row["asked_at"] > LATE_SECONDS,
             introduced=self._was_told(connection, row["contact"], aloud=False),
             voice_introduced=self._was_told(connection, row["contact"], aloud=True),
+            voice_preference=contact["voice_preference"],
         )
         # Judged once: what has begun is finished.
         if row["attempts"] == 0 and self._limits.reached(

@@ -16,11 +16,15 @@ from channels.dispatch import Dispatcher
 from channels.home import home_blueprint
 from channels.inbox import Inbox
 from channels.ledger import Ledger
+from channels.media import media_blueprint
+from channels.media_links import MediaLinks
+from channels.media_store import media_store
 from channels.receipts import Receipts
 from channels.reception import DoorLines, Reception
 from channels.simulator import simulator_blueprint
 from channels.standing import Limits
 from channels.twilio_signature import SignatureCheck
+from channels.uploads import Uploads
 from channels.whatsapp import whatsapp_blueprint
 
 if TYPE_CHECKING:
@@ -56,11 +60,15 @@ def build_web(
     check = SignatureCheck(token, settings.public_base_url) if token else None
     receipts = Receipts(database, dispatcher.wake)
     app.register_blueprint(whatsapp_blueprint(reception, receipts, check))
+    recordings = media_store(database, settings)
+    links = MediaLinks(keys, settings.keep_audio_hours)
+    app.register_blueprint(media_blueprint(links, recordings))
     if settings.simulator == "on" or (settings.simulator == "auto" and simulator):
         page_token = None if simulator else _page_token()
         app.register_blueprint(
             simulator_blueprint(
                 conversation=StoredConversation(database, keys, reception),
+                uploads=Uploads(recordings),
                 persona_name=name,
                 languages=tuple(lines.opted_out),
                 token=page_token,

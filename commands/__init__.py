@@ -10,7 +10,8 @@ from commands.failure import Failure, WrongSetup
 
 #: In the order in which a newcomer needs them; each is the function of the module of its name.
 COMMANDS = (
-    "init", "doctor", "serve", "work", "index", "ask", "chat", "contacts", "graph", "migrate",
+    "init", "doctor", "serve", "work", "index", "ask", "chat", "say", "contacts", "graph",
+    "migrate",
 )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from agent.clone import Clone
+    from agent.messages import Audio
+    from agent.ports import SoundForm
     from agent.services import Services
     from agent.settings import Settings
     from channels.doorbell import Doorbell
@@ -17,6 +19,31 @@ if TYPE_CHECKING:
     from knowledge.documents import SourceFile, Unreadable
     from knowledge.indexer import Indexer
     from prompts.persona import Persona
+
+
+class KeptVoice(Protocol):
+    """A voice that keeps what it has said."""
+
+    async def speak(self, text: str, form: "SoundForm" = "ogg") -> "Audio":
+        """Return `text` as sound; raises `VendorError`."""
+        ...
+
+    async def holds(self, text: str, form: "SoundForm" = "ogg") -> bool:
+        """Tell whether these words would cost nothing."""
+        ...
+
+
+class Sound(Protocol):
+    """What hears and speaks; the voice is None where it is off."""
+
+    @property
+    def voice(self) -> KeptVoice | None:
+        """The person's voice."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
 
 
 class Application(Protocol):
@@ -50,6 +77,11 @@ class Application(Protocol):
     @property
     def services(self) -> "Services":
         """What a turn works with; raises `SettingsError`."""
+        ...
+
+    @property
+    def sound(self) -> Sound:
+        """What hears and speaks; raises `SettingsError`."""
         ...
 
     def found_documents(self) -> "list[SourceFile | Unreadable]":

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 #: A model's last days are told of this many days ahead.
 WARN_DAYS = 60
 _SHUTDOWNS = HOUSE / "agent" / "adapters" / "shutdowns.toml"
+_OCCASIONS = {
+    "never": "only to contacts who ask for it (CLONE_VOICE_REPLIES=never)",
+    "mirror": "in reply to voice notes, and to contacts who ask for it",
+    "always": "every reply that can be spoken",
+}
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
@@ -42,15 +47,26 @@ def check_persona(persona: "Persona", settings: "Settings") -> Iterator[Finding]
 
 def check_features(settings: "Settings", services: "Services") -> Iterator[Finding]:
     """Tell who writes, hears and speaks, and why a part of it is off."""
-    openai = "set OPENAI_API_KEY"
     if settings.model == "offline":
         told = "No AI model is connected: the clone answers by quoting its documents."
-        yield doubtful("model", told, f"{openai}, or CLONE_MODEL with another provider's key")
+        remedy = "set OPENAI_API_KEY, or CLONE_MODEL with another provider's key"
+        yield doubtful("model", told, remedy)
     else:
         yield fine("model", f"{settings.model} writes, {settings.embeddings} finds passages.")
-    yield _part(
-        "hearing", "Voice notes", settings.transcriber, services.transcriber is not None, openai
-    )
+    yield _hearing(settings, services.transcriber is not None)
+    yield _speaking(settings, services.voice is not None)
+
+
+def _hearing(settings: "Settings", on: bool) -> Finding:
+    if on:
+        return fine("hearing", f"{settings.transcriber} hears voice notes.")
+    remedy = "take out CLONE_TRANSCRIBER=none" if settings.openai_api_key else "set OPENAI_API_KEY"
+    return fine("hearing", f"Voice notes are off; to turn them on, {remedy}.")
+
+
+def _speaking(settings: "Settings", on: bool) -> Finding:
+    if on:
+        return fine("voice", f"{settings.voice} speaks {_OCCASIONS[settings.voice_replies]}.")
     missing = [
         name
         for name, value in (
@@ -59,17 +75,8 @@ def check_features(settings: "Settings", services: "Services") -> Iterator[Findi
         )
         if not value
     ]
-    remedy = f"set {' and '.join(missing)}" if missing else "set CLONE_VOICE=elevenlabs"
-    yield _part("voice", "Spoken replies", settings.voice, services.voice is not None, remedy)
-
-
-def _part(check: str, what: str, setting: str, works: bool, remedy: str) -> Finding:
-    if setting == "none":
-        return fine(check, f"{what} are off; to turn them on, {remedy}.")
-    if not works:
-        told = f"{what} are set to {setting}, but this version cannot do them yet."
-        return doubtful(check, told, "contacts are told so; update the program when it can")
-    return fine(check, f"{what} are on ({setting}).")
+    remedy = f"set {' and '.join(missing)}" if missing else "take out CLONE_VOICE=none"
+    return fine("voice", f"Spoken replies are off; to turn them on, {remedy}.")
 
 
 def check_shutdowns(settings: "Settings", today: date) -> Iterator[Finding]:

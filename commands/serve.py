@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.settings import SAMPLE
+from channels.simulator import RECORDING_LIMIT
 from commands.exposure import is_local
 from commands.failure import Failure
 
@@ -91,7 +92,8 @@ def _listen(web: "Flask", settings: "Settings", sockets: dict[int, Any]) -> Any:
             asyncore_use_poll=True,
             asyncore_loop_timeout=30,
             # Kept on disk whole before anybody looks at its signature, so it must be short.
-            max_request_body_size=web.config["MAX_CONTENT_LENGTH"],
+            # The longest is a recording made on the simulator's page.
+            max_request_body_size=max(web.config["MAX_CONTENT_LENGTH"], RECORDING_LIMIT),
             clear_untrusted_proxy_headers=False,
             ident=None,
         )

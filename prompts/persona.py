@@ -40,6 +40,15 @@ class Lines:
     later: str
     could_not_hear: str
     hearing_off: str
+    recording_too_long: str
+    hearing_failed: str
+    heard: str = field(metadata={"holds": "{words}"})
+    partly_heard: str
+    stop_in_writing: str
+    voice_on: str
+    voice_off: str
+    voice_unavailable: str
+    in_writing: str
     cannot_take: str
     recall: str = field(metadata={"holds": "{words}"})
     nothing_to_recall: str

@@ -14,12 +14,15 @@ from channels.database import Database
 from channels.errands import Errands
 from channels.inbox import Inbox, Verdict
 from channels.lane import Lane
+from channels.media_links import MediaLinks
+from channels.media_store import MediaStore
 from channels.outbox import Outbox
 from channels.receipts import Receipts
+from channels.recorder import Recorder
 from channels.reports import DeliveryReport
 from channels.standing import Limits
 from channels.turns import Turns
-from tests.fakes import FakeMind, FakeSender, ManualClock, incoming
+from tests.fakes import FakeMind, FakeSender, FakeVoice, ManualClock, incoming
 
 KEYS = Keys(Secret("k" * 32))
 ANA = KEYS.contact("fake", "ana")
@@ -45,6 +48,12 @@ class Desk:
         self.outbox = Outbox(self.database, self.clock)
         self.mind = FakeMind()
         self.sender = FakeSender()
+        #: Where recordings are files.
+        self.folder = path.parent / "media"
+        self.media = MediaStore(self.database, self.folder, self.clock)
+        self.links = MediaLinks(KEYS, 24.0, self.clock)
+        self.voice = FakeVoice()
+        self.recorder = Recorder(self.media, self.links, self.voice, mute=["mute"])
         self.errands = Errands()
         self.alerts: list[tuple[str, str]] = []
         #: What the next transactions raise.
@@ -67,7 +76,16 @@ class Desk:
             alert=lambda action, subject: self.alerts.append((action, subject)),
             turn_seconds=turn_seconds,
             places=asyncio.Semaphore(10),
+            recorder=self.recorder,
         )
+
+    def heard(self, media: str) -> tuple[str, str]:
+        """Return what a link plays, and the words kept with it."""
+        name = self.links.name(media)
+        kept = self.media.read(name) if name else None
+        assert name
+        assert kept
+        return kept.data.decode(), self.media.words(name)
 
     async def store(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Run a transaction, or fail as the test has it."""
@@ -157,6 +175,12 @@ class Desk:
     def _wake(self) -> None:
         self.woken += 1
         self.lane.ring()
+
+    def knows(self) -> tuple[bool, bool]:
+        """Return whether the contact knows that an AI speaks, and that its voice is synthetic."""
+        told = self.database.queries.was_told
+        with self.database.read() as connection:
+            return tuple(bool(told(connection, contact=ANA, aloud=each)) for each in (False, True))
 
     def error_of(self, number: int) -> str:
         """Return why the part of this number was put off, by order of the outbox."""

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from agent.errors import PermanentError, VendorError
-from agent.messages import IncomingMessage, Kind, Reply, Turn, TurnMessage
+from agent.messages import Audio, IncomingMessage, Kind, Media, Reply, Turn, TurnMessage
+from agent.ports import SoundForm
 from channels.inbox import Verdict
 from channels.outbox import Draft, Part
 from channels.reception import DoorLines
@@ -159,6 +160,32 @@ class FakeMind(Changes):
         return {"apology": "sorry", "later": "later"}[which]
 
 
+class FakeVoice:
+    """Speaks a text as its own bytes, or raises what the test put into `error`."""
+
+    def __init__(self) -> None:
+        #: Every text it was asked to speak, with the form.
+        self.asked: list[tuple[str, SoundForm]] = []
+        self.error: Exception | None = None
+        #: Speaking waits while this is clear.
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def speak(self, text: str, form: SoundForm = "ogg") -> Audio:
+        """Return the words as sound of a form."""
+        self.asked.append((text, form))
+        await self.open.wait()
+        if self.error is not None:
+            raise self.error
+        return sound(f"{form}: {text}", form)
+
+
+def sound(told: str, form: SoundForm = "ogg") -> Audio:
+    """Return bytes that stand for sound."""
+    content_type = {"ogg": "audio/ogg", "mp3": "audio/mpeg"}[form]
+    return Audio(data=told.encode(), content_type=content_type)
+
+
 #: What is said at a door of three languages.
 DOOR = DoorLines(
     shortcuts={"oi": "Olá!"},
@@ -190,6 +217,7 @@ def incoming(
     channel: str = "fake",
     kind: Kind = "text",
     quoted_id: str = "",
+    media: tuple[Media, ...] = (),
 ) -> IncomingMessage:
     """Return a message as a channel would deliver it; `number` makes its id."""
     return IncomingMessage(
@@ -200,4 +228,5 @@ def incoming(
         kind=kind,
         text=text,
         quoted_id=quoted_id,
+        media=media,
     )

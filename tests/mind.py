@@ -19,7 +19,18 @@ from agent.clone import Clone
 from agent.errors import PermanentError, VendorError
 from agent.graph import build_graph
 from agent.memory import serializer
-from agent.messages import Audio, Kind, Media, Passage, Reply, Turn, TurnMessage
+from agent.messages import (
+    Audio,
+    Kind,
+    Media,
+    Passage,
+    Reply,
+    Transcript,
+    Turn,
+    TurnMessage,
+    VoicePreference,
+)
+from agent.ports import SoundForm
 from agent.services import Services
 from agent.settings import SAMPLE
 from agent.vendors import Vendor
@@ -91,14 +102,29 @@ class FakeRetriever:
         return self.empty
 
 
-class FakeTranscriber:
-    """Hears the words written for each address."""
+class FakeRecordings:
+    """Brings for every address a sound that holds the address itself; raises what it is told to."""
 
-    def __init__(self, heard: Mapping[str, str]) -> None:
+    def __init__(self, errors: Mapping[str, VendorError] | None = None) -> None:
+        self.errors = errors or {}
+
+    async def fetch(self, media: Media) -> Audio:
+        if error := self.errors.get(media.url):
+            raise error
+        return Audio(data=media.url.encode(), content_type=media.content_type)
+
+
+class FakeTranscriber:
+    """Hears the words written for each address, or raises the error that stands there."""
+
+    def __init__(self, heard: Mapping[str, str | Transcript | VendorError]) -> None:
         self.heard = heard
 
-    async def transcribe(self, media: Media) -> str:
-        return self.heard[media.url]
+    async def transcribe(self, audio: Audio) -> Transcript:
+        found = self.heard[audio.data.decode()]
+        if isinstance(found, VendorError):
+            raise found
+        return Transcript(text=found) if isinstance(found, str) else found
 
 
 class FakeVoice:
@@ -107,8 +133,10 @@ class FakeVoice:
     def __init__(self, *, error: VendorError | None = None, endless: bool = False) -> None:
         self.error = error
         self.endless = endless
+        self.asked: list[str] = []
 
-    async def speak(self, text: str) -> Audio:
+    async def speak(self, text: str, form: SoundForm = "ogg") -> Audio:
+        self.asked.append(text)
         if self.error:
             raise self.error
         if self.endless:
@@ -149,6 +177,7 @@ def services(**changes: Any) -> FakeServices:
         model=FakeModel(),
         model_vendor=Vendor("fake", _as_permanent, pause=_at_once),
         retriever=FakeRetriever(passage()),
+        recordings=FakeRecordings(),
         today=lambda: date(2026, 11, 3),
     )
     return replace(ordinary, **changes)
@@ -182,6 +211,7 @@ def turn(
     late: bool = False,
     introduced: bool = True,
     voice_introduced: bool = True,
+    voice_preference: VoicePreference = "",
 ) -> Turn:
     """Return a turn; plain texts become messages named after themselves."""
     rows = tuple(message(each, each) if isinstance(each, str) else each for each in messages)
@@ -193,6 +223,7 @@ def turn(
         late=late,
         introduced=introduced,
         voice_introduced=voice_introduced,
+        voice_preference=voice_preference,
     )
 
 

@@ -14,7 +14,8 @@ def lines(language: str) -> Lines:
         else f"{field.name} {language}"
         for field in fields(Lines)
     }
-    return Lines(**values | {"recall": f"recall {language}: {{words}}"})
+    holding = {name: f"{name} {language}: {{words}}" for name in ("recall", "heard")}
+    return Lines(**values | holding)
 
 
 def persona() -> Persona:

@@ -40,7 +40,7 @@ def chat_model(settings: Settings, persona: Persona) -> tuple[BaseChatModel, Ven
         provider, name = "openai", provider
     options: dict[str, Any] = dict(_CLIENT)
     if provider == "openai":
-        options |= _openai(settings, "CLONE_MODEL")
+        options |= openai_account(settings, "CLONE_MODEL")
         if name.startswith("gpt-6"):
             # A chat reply needs no reasoning, which costs seconds and refuses a temperature.
             options["reasoning_effort"] = "none"
@@ -60,7 +60,7 @@ def embeddings(settings: Settings) -> Embeddings:
         # The length check would download tiktoken's tables at run time.
         options = {
             **_CLIENT,
-            **_openai(settings, "CLONE_EMBEDDINGS"),
+            **openai_account(settings, "CLONE_EMBEDDINGS"),
             "check_embedding_ctx_length": False,
         }
     client = _build("CLONE_EMBEDDINGS", init_embeddings, settings.embeddings, options)
@@ -82,13 +82,11 @@ def explain_sdk(vendor: str) -> Callable[[Exception], VendorError]:
     return explain
 
 
-def _is_connection(error: Exception) -> bool:
-    """Tell by its family: each SDK has its own connection error, and none is imported here."""
-    names = [family.__name__ for family in type(error).__mro__]
-    return isinstance(error, OSError) or any("Connect" in n or "Timeout" in n for n in names)
+def openai_account(settings: Settings, name: str) -> dict[str, Any]:
+    """Return key and address for OpenAI's client, which the setting `name` wants.
 
-
-def _openai(settings: Settings, name: str) -> dict[str, Any]:
+    Raises `SettingsError` where there is neither.
+    """
     key = settings.openai_api_key.reveal()
     if not key and not settings.openai_base_url:
         raise SettingsError(f"{name} names an OpenAI model, but OPENAI_API_KEY is not set")
@@ -97,6 +95,12 @@ def _openai(settings: Settings, name: str) -> dict[str, Any]:
     if settings.openai_base_url:
         options["base_url"] = settings.openai_base_url
     return options
+
+
+def _is_connection(error: Exception) -> bool:
+    """Tell by its family: each SDK has its own connection error, and none is imported here."""
+    names = [family.__name__ for family in type(error).__mro__]
+    return isinstance(error, OSError) or any("Connect" in n or "Timeout" in n for n in names)
 
 
 def _build(setting: str, make: Callable[..., Any], name: str, options: dict[str, Any]) -> Any:

@@ -1,6 +1,8 @@
 // The bubbles of the conversation, in order, with their times and ticks.
 
+import { draw, make } from "./simulator-elements.js";
 import { format } from "./simulator-marks.js";
+import { Player } from "./simulator-player.js";
 import { language, locale, say } from "./simulator-texts.js";
 
 const NEAR = 80;
@@ -11,31 +13,8 @@ const TICKS = {
 };
 TICKS.answered = TICKS.read;
 
-const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const calendar = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
-
-/** An element with a class and, if given, a text, which is never read as markup. */
-export function make(tag, className = "", text = "") {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
-
-/** A line drawing in a 17 × 16 box. */
-export function draw(paths, className, label) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 17 16");
-  svg.setAttribute("class", className);
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
-  for (const each of paths) {
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", each);
-    svg.append(path);
-  }
-  return svg;
-}
 
 function dayOf(seconds) {
   const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
@@ -61,15 +40,16 @@ export class Chat {
   }
 
   clear() {
+    for (const { player } of this.#rows) player?.close();
     this.#rows = [];
     this.parts.list.replaceChildren();
     this.parts.empty.hidden = false;
     this.#seen();
   }
 
-  /** Show a message of mine before the clone has it. */
-  addMine(id, text) {
-    this.#put({ id, side: "me", text, at: Date.now() / 1000, status: "sending", turn_id: "" });
+  /** Show a message of mine before the clone has it: a text, or a recording as a blob. */
+  addMine(id, text, audio = null) {
+    this.#put({ id, side: "me", text, audio, at: Date.now() / 1000, status: "sending", turn_id: "" });
     this.#arrange();
     this.toLatest();
   }
@@ -140,7 +120,8 @@ export class Chat {
 
   // The clone may know my message by another id than the one I gave it.
   #rowOf(bubble) {
-    const waits = ({ bubble: { version, status, text } }) => !version && status !== "rejected" && text === bubble.text;
+    const waits = ({ bubble: { version, status, text, audio } }) =>
+      !version && status !== "rejected" && text === bubble.text && !audio === !bubble.audio;
     const same = this.#rows.find((row) => row.bubble.id === bubble.id);
     return same ?? (bubble.side === "me" ? this.#rows.find(waits) : undefined);
   }
@@ -178,8 +159,14 @@ export class Chat {
     row.bubble = bubble;
     row.element.classList.add("row", bubble.side);
     row.author.textContent = `${bubble.side === "me" ? say("me") : this.name}: `;
+    if (bubble.audio && !row.player) {
+      // What was sent from here keeps playing from here.
+      row.player = new Player(bubble.audio);
+      row.author.after(row.player.element);
+    }
     row.text.replaceChildren(format(bubble.text));
-    const time = make("time", "", clock.format(new Date(bubble.at * 1000)));
+    row.text.hidden = !bubble.text;
+    const time = make("time", "", hours.format(new Date(bubble.at * 1000)));
     time.dateTime = new Date(bubble.at * 1000).toISOString();
     row.meta.replaceChildren(time);
     if (bubble.status in TICKS) {

@@ -1,9 +1,13 @@
 // The line to the clone: sends in order, and asks for news only while somebody looks.
 
+import { say } from "./simulator-texts.js";
+
 const WAITING = 400;
 const PATIENT = 1000;
 const RESTING = 3000;
 const TIMEOUT = 15000;
+// A recording may have a slow way up.
+const UPLOAD_TIMEOUT = 60000;
 const KEY = "clone-conversation";
 
 /** The clone cannot be reached; `refused` when it answered that we may not. */
@@ -51,10 +55,10 @@ export class Line {
     this.hurry();
   }
 
-  /** Put a message in the queue and return its id; it stays there until the clone has it. */
-  send(text) {
+  /** Put a text or a recording in the queue and return its id; it stays until the clone has it. */
+  send({ text, recording }) {
     const id = newId();
-    this.#queue.push({ conversation: this.#conversation, id, text });
+    this.#queue.push({ conversation: this.#conversation, id, text, recording });
     this.#changed = Date.now();
     this.hurry();
     return id;
@@ -110,17 +114,27 @@ export class Line {
   async #deliver() {
     while (this.#queue.length) {
       const message = this.#queue[0];
-      const { ok, body } = await this.#ask("/simulator/messages", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(message),
-      });
+      const { ok, body } = await (message.recording ? this.#upload(message) : this.#post(message));
       // A new conversation may have emptied the queue meanwhile.
       if (this.#queue[0] !== message) continue;
       this.#queue.shift();
       if (ok) this.hears.accepted(message.id, body.text);
       else this.hears.rejected(message.id, body.error);
     }
+  }
+
+  #post(message) {
+    return this.#ask("/simulator/messages", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(message),
+    });
+  }
+
+  #upload({ conversation, id, recording }) {
+    // A blob knows its type, down to the codec.
+    const query = new URLSearchParams({ conversation, id });
+    return this.#ask(`/simulator/recordings?${query}`, { method: "POST", body: recording }, UPLOAD_TIMEOUT);
   }
 
   async #listen(conversation) {
@@ -135,10 +149,12 @@ export class Line {
     return waited < 30000 ? WAITING : waited < 120000 ? PATIENT : RESTING;
   }
 
-  async #ask(address, options = {}) {
+  async #ask(address, options = {}, timeout = TIMEOUT) {
     try {
-      const response = await fetch(address, { ...options, signal: AbortSignal.timeout(TIMEOUT) });
+      const response = await fetch(address, { ...options, signal: AbortSignal.timeout(timeout) });
       if (response.status === 403) throw new Away(true);
+      // The server itself may have said so, in words that are not ours.
+      if (response.status === 413) return { ok: false, body: { error: say("tooLarge") } };
       if (response.status < 500) return { ok: response.ok, body: await response.json() };
     } catch (error) {
       // No connection, no answer in time, or a stranger's answer: all mean the same here.

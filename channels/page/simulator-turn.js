@@ -1,6 +1,6 @@
 // What happened in one turn, drawn from the clone's own record of it.
 
-import { make } from "./simulator-chat.js";
+import { make } from "./simulator-elements.js";
 import { locale, say } from "./simulator-texts.js";
 
 const TOKENS = { input_tokens: "input", output_tokens: "output", total_tokens: "total" };

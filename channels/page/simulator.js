@@ -1,13 +1,16 @@
 // The page of the simulator: wires the chat, the line to the clone and the panel of a turn.
 
-import { Chat, make } from "./simulator-chat.js";
+import { Chat } from "./simulator-chat.js";
+import { Composer } from "./simulator-composer.js";
+import { make } from "./simulator-elements.js";
 import { Line } from "./simulator-line.js";
+import { Player } from "./simulator-player.js";
 import { questions, say, translate } from "./simulator-texts.js";
 import { describe, trim } from "./simulator-turn.js";
 
 const byId = (id) => document.getElementById(id);
 const { name, languages } = document.body.dataset;
-const [text, panel, phone] = [byId("text"), byId("panel"), document.querySelector(".phone")];
+const [panel, phone] = [byId("panel"), document.querySelector(".phone")];
 const narrow = window.matchMedia("(max-width: 860px)");
 
 translate(document);
@@ -53,39 +56,37 @@ function presence(state) {
   place.textContent = say(state);
 }
 
-// Writing and sending
+// Writing, recording and sending
 
-function send(words) {
-  if (!words.trim()) return;
+function write(text) {
   byId("empty").hidden = true;
-  chat.addMine(line.send(words.trim()), words.trim());
+  chat.addMine(line.send({ text }), text);
 }
 
-function grow() {
-  byId("send").disabled = !text.value.trim();
-  text.style.height = "auto";
-  text.style.height = `${text.scrollHeight}px`;
+function record(recording) {
+  byId("empty").hidden = true;
+  chat.addMine(line.send({ recording }), "", recording);
 }
 
-text.addEventListener("input", grow);
-text.addEventListener("keydown", (event) => {
-  // Enter while composing (accents, Japanese) only ends the composition.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  byId("composer").requestSubmit();
-});
-byId("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  send(text.value);
-  text.value = "";
-  grow();
-  text.focus();
-});
+const composer = new Composer(
+  {
+    form: byId("composer"),
+    text: byId("text"),
+    send: byId("send"),
+    record: byId("record"),
+    recording: byId("recording"),
+    discard: byId("discard"),
+    length: byId("length"),
+    note: byId("note"),
+  },
+  // What plays would be recorded as well.
+  { listen: Player.pause, write, record },
+);
 byId("retry").addEventListener("click", () => line.hurry());
 for (const question of questions(languages.split(" "))) {
   const chip = make("button", "", question);
   chip.type = "button";
-  chip.addEventListener("click", () => send(question));
+  chip.addEventListener("click", () => write(question));
   byId("suggestions").append(chip);
 }
 
@@ -100,7 +101,8 @@ byId("begin").addEventListener("click", () => {
   close();
   chat.clear();
   line.begin();
-  text.focus();
+  composer.cancel();
+  composer.focus();
 });
 
 // What happened in a turn
@@ -161,4 +163,4 @@ narrow.addEventListener("change", () => {
 
 presence("online");
 line.hurry();
-if (!narrow.matches) text.focus();
+if (!narrow.matches) composer.focus();

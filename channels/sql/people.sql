@@ -26,7 +26,8 @@ UPDATE contacts SET address = :address, last_message_at = :now, unreachable = ''
 WHERE contact = :contact;
 
 -- name: contact^
-SELECT contact, channel, opted_out_at, told_later_at, apologised_at, last_message_at
+SELECT contact, channel, opted_out_at, told_later_at, apologised_at, last_message_at,
+    voice_preference
 FROM contacts WHERE contact = :contact;
 
 -- name: was_told$
@@ -80,6 +81,9 @@ SELECT EXISTS (
     SELECT 1 FROM inbox
     WHERE contact = :contact AND answer = :answer AND answer <> '' AND received_at > :since
 );
+
+-- name: note_voice_preference!
+UPDATE contacts SET voice_preference = :preference WHERE contact = :contact;
 
 -- name: note_later!
 UPDATE contacts SET told_later_at = :now WHERE contact = :contact;

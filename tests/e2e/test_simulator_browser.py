@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask
+from flask import Flask, send_from_directory
+from flask.typing import ResponseReturnValue
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
@@ -19,12 +21,18 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from agent.media_types import type_of
 from agent.messages import IncomingMessage
-from channels.simulator import Bubble, simulator_blueprint
+from channels.database import Database
+from channels.media_store import MediaStore
+from channels.simulator import RECORDINGS, Bubble, simulator_blueprint
+from channels.uploads import Uploads, name_of
 
 T = TypeVar("T")
 CHROMIUM = shutil.which("chromium")
 CHROMEDRIVER = shutil.which("chromedriver")
+#: `HAVE_ENOUGH_DATA` of a media element.
+READY = 4
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
 SENT = "Network.requestWillBeSent"
@@ -55,6 +63,24 @@ window.asking.finally(() => {
 """
 NAME = "Alberto Santos-Dumont"
 ANSWER = "Foi em 23 de outubro de 1906, no campo de Bagatelle, em Paris. Voei uns sessenta metros."
+SOUNDS = Path(__file__).parents[1] / "data" / "sound"
+#: Whether a bubble's recording plays, how far it is, and whether the browser can play all of it.
+HEARD = """
+const audio = document.querySelector(arguments[0]);
+return audio && [!audio.paused, audio.currentTime, audio.readyState];
+"""
+DENIED = """
+navigator.mediaDevices.getUserMedia =
+  async () => { throw new DOMException("denied", "NotAllowedError"); };
+"""
+#: Lets two minutes pass in one second, and keeps the microphone for the test to look at.
+HURRY = """
+const wait = window.setTimeout;
+window.setTimeout = (call, time) => wait(call, time === 120000 ? 1000 : time);
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (asked) => (window.microphone = await open(asked));
+"""
+LISTENS = "return window.microphone.active"
 MARKED = """O *14-bis* era _leve_, ~nunca~ pesado, *_duas_* vezes: 2*3*4 e 2 * 3 * 4, snake_case_x.
 
 > Voei, disse ele.
@@ -117,12 +143,13 @@ class FakeConversation:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def receive(self, message: IncomingMessage) -> str | None:
+        audio = "".join(f"{RECORDINGS}/{name_of(each)}" for each in message.media)
         # The inbox knows a message by a keyed hash of its id; so does the fake.
         key = f"hash-of-{message.message_id}"
         with self._lock:
             if key not in self.bubbles:
                 self.received.append(message)
-                self.put(key, "me", message.text, "stored")
+                self.put(key, "me", message.text, "stored", audio=audio)
         return None
 
     def timeline(self, contact_id: str, after: int) -> Sequence[Bubble]:
@@ -150,8 +177,8 @@ class FakeConversation:
             for bubble in [each for each in self.bubbles.values() if each.status == "stored"]:
                 self._change(replace(bubble, status="read"))
 
-    def reply(self, text: str) -> None:
-        """Answer everything that waits as one turn."""
+    def reply(self, text: str, audio: str = "") -> None:
+        """Answer everything that waits as one turn, by voice if `audio` tells where it is."""
         with self._lock:
             waiting = [
                 b for b in self.bubbles.values() if b.side == "me" and b.status != "answered"
@@ -159,15 +186,16 @@ class FakeConversation:
             turn = waiting[0].id
             for bubble in waiting:
                 self._change(replace(bubble, status="answered", turn_id=turn))
-            self.put(f"{turn}:0", "clone", text, "sent", turn)
+            self.put(f"{turn}:0", "clone", text, "sent", turn, audio)
             self._typing = False
 
-    def put(self, key: str, side: Any, text: str, status: Any, turn: str = "") -> None:
+    def put(
+        self, key: str, side: Any, text: str, status: Any, turn: str = "", audio: str = ""
+    ) -> None:
         """Show a bubble in the conversation."""
         now = time.time()
-        self._change(
-            Bubble(id=key, side=side, text=text, at=now, status=status, turn_id=turn, version=0)
-        )
+        about = {"side": side, "text": text, "audio": audio, "status": status, "turn_id": turn}
+        self._change(Bubble(id=key, at=now, version=0, **about))
 
     def _change(self, bubble: Bubble) -> None:
         self._version += 1
@@ -188,6 +216,7 @@ class Page:
     driver: webdriver.Chrome
     address: str
     conversation: FakeConversation
+    store: MediaStore
     #: The console may show failed requests only where the test makes them fail.
     may_fail: bool = False
 
@@ -221,6 +250,16 @@ class Page:
         self.conversation.reply(reply)
         self.wait(lambda: len(self.all(".clone .text")) > before)
 
+    def record(self) -> None:
+        """Record until there is a second of sound."""
+        self.one("#record").click()
+        self.wait(lambda: self.texts("#length") == ["0:01"])
+
+    def heard(self, css: str) -> tuple[bool, float, int]:
+        """Return whether a bubble's recording plays, where it is, and how ready it is."""
+        plays, at, ready = self.driver.execute_script(HEARD, f"{css} audio")
+        return plays, at, ready
+
     def errors(self) -> list[str]:
         """Return what the console has shown since it was last asked."""
         return [entry["message"] for entry in logged(self.driver, "browser")]
@@ -243,6 +282,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
     for argument in (
         *("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"),
         *("disable-background-networking", "disable-component-update", "disable-sync"),
+        *("use-fake-device-for-media-stream", "use-fake-ui-for-media-stream"),
         *(
             "lang=pt-BR",
             "accept-lang=pt-BR",
@@ -260,17 +300,20 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, driver: webdriver.Chrome) -> Iterator[Page]:
+def page(
+    request: pytest.FixtureRequest, driver: webdriver.Chrome, tmp_path: Path
+) -> Iterator[Page]:
     """The page on a desktop and on a phone, which must end without errors or foreign requests."""
     width, height = request.param
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
     )
-    conversation = FakeConversation()
-    server = serve(conversation)
+    conversation, database = FakeConversation(), Database(tmp_path / "clone.db")
+    store = MediaStore(database, tmp_path / "media")
+    server = serve(conversation, store)
     try:
-        opened = Page(driver, f"http://127.0.0.1:{server.port}/", conversation)
+        opened = Page(driver, f"http://127.0.0.1:{server.port}/", conversation, store)
         driver.get(opened.address)
         opened.wait(lambda: conversation.asked > 0)
         yield opened
@@ -280,6 +323,7 @@ def page(request: pytest.FixtureRequest, driver: webdriver.Chrome) -> Iterator[P
         driver.get("about:blank")
         server.shutdown()
         server.server_close()
+        database.close()
         logged(driver, "browser")
         logged(driver, "performance")
 
@@ -290,14 +334,22 @@ def logged(driver: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
     return entries
 
 
-def serve(conversation: FakeConversation) -> BaseWSGIServer:
+def serve(conversation: FakeConversation, store: MediaStore) -> BaseWSGIServer:
     """Serve the page on a free loopback port, from a thread."""
     app = Flask(__name__)
     app.register_blueprint(
         simulator_blueprint(
-            conversation=conversation, persona_name=NAME, languages=("pt", "en"), token=None
+            conversation=conversation,
+            uploads=Uploads(store),
+            persona_name=NAME,
+            languages=("pt", "en"),
+            token=None,
         )
     )
+
+    @app.get("/media/<token>")
+    def media(token: str) -> ResponseReturnValue:
+        return send_from_directory(SOUNDS, token)
 
     @app.before_request
     def be_away() -> tuple[str, int] | None:
@@ -502,9 +554,163 @@ def test_the_page_speaks_the_languages_of_the_browser(page: Page) -> None:
             "Emulation.setUserAgentOverride", {"userAgent": "test", "acceptLanguage": locale}
         )
         page.driver.refresh()
-        found[locale] = page.one("#text").get_attribute("placeholder")
+        shown = (page.one("#text"), "placeholder"), (page.one("#record"), "aria-label")
+        found[locale] = tuple(element.get_attribute(name) for element, name in shown)
     page.driver.execute_cdp_cmd(
         "Emulation.setUserAgentOverride", {"userAgent": "", "acceptLanguage": "pt-BR"}
     )
 
-    assert found == {"en-US": "Message", "es-AR": "Mensaje", "de-DE": "Mensagem"}
+    assert found == {
+        "en-US": ("Message", "Record a voice message"),
+        "es-AR": ("Mensaje", "Grabar mensaje de voz"),
+        "de-DE": ("Mensagem", "Gravar mensagem de voz"),
+    }
+
+
+def test_a_recording_is_sent_and_can_be_heard(page: Page) -> None:
+    """An empty box offers the microphone; what it recorded is sent, and plays in its bubble."""
+    page.record()
+    assert page.all("#text") == []
+    page.one("#send").click()
+
+    page.one(".me .tick.stored")
+    (message,) = page.conversation.received
+    assert (message.kind, message.text) == ("audio", "")
+    (media,) = message.media
+    kept = page.store.read(name_of(media))
+    assert kept is not None
+    assert media.content_type == kept.content_type == type_of(kept.data) == "audio/webm"
+    assert page.texts(".me .length") == ["0:01"]
+    page.one(".me .play").click()
+    page.wait(lambda: page.heard(".me")[1] > 0.1)
+    page.wait(lambda: page.heard(".me")[:2] == (False, 0))
+    track = page.driver.find_element(By.CSS_SELECTOR, ".me .track input")
+    track.send_keys(*[Keys.ARROW_RIGHT] * 5)
+    page.wait(lambda: page.heard(".me")[1] == pytest.approx(0.5))
+
+
+def test_a_recording_is_there_after_a_reload(page: Page) -> None:
+    """Who reloads the page hears what they recorded from the clone, which keeps it."""
+    page.record()
+    page.one("#send").click()
+    page.one(".me .tick.stored")
+
+    page.driver.refresh()
+
+    page.wait(lambda: page.texts(".me .length") == ["0:01"])
+    page.one(".me .play").click()
+    page.wait(lambda: page.heard(".me")[1] > 0.1)
+
+
+def test_a_voice_reply_plays_like_a_voice_note(page: Page) -> None:
+    """A reply by voice plays in its bubble, one recording at a time, above its words."""
+    page.record()
+    page.one("#send").click()
+    page.one(".me .tick.stored")
+    page.conversation.reply("Foi em Paris, em 1906.", "/media/reply.ogg")
+
+    page.wait(lambda: page.texts(".clone .length") == ["0:03"])
+    assert page.texts(".clone .text") == ["Foi em Paris, em 1906."]
+    page.one(".me .play").click()
+    page.one(".clone .play").click()
+    page.wait(lambda: page.heard(".clone")[1] > 0.1)
+    assert page.heard(".clone")[2] == READY
+    assert page.heard(".me")[0] is False
+    assert page.one(".clone .play").get_attribute("aria-label") == "Pausar"
+
+
+def test_a_recording_is_played_by_keyboard(page: Page) -> None:
+    """Space plays and pauses; in the track the arrows move, and its place is told in words."""
+    page.write("Oi", Keys.ENTER)
+    page.one(".me .tick.stored")
+    page.conversation.reply("Foi em Paris.", "/media/reply.ogg")
+    page.wait(lambda: page.texts(".clone .length") == ["0:03"])
+    page.one(".clone .play").send_keys(Keys.SPACE)
+    page.wait(lambda: page.heard(".clone")[0])
+    page.one(".clone .play").send_keys(Keys.SPACE)
+    page.wait(lambda: not page.heard(".clone")[0])
+
+    track = page.driver.find_element(By.CSS_SELECTOR, ".clone .track input")
+    track.send_keys(Keys.END, Keys.ARROW_LEFT, Keys.HOME, *[Keys.ARROW_RIGHT] * 20)
+
+    page.wait(lambda: page.heard(".clone")[1] == pytest.approx(2.0))
+    assert track.get_attribute("aria-valuetext") == "0:02 de 0:03"
+    assert track.get_attribute("aria-label") == "Posição no áudio"
+
+
+def test_a_recording_can_be_thrown_away(page: Page) -> None:
+    """A tap on the bin, Escape and a new conversation each end a recording that nobody hears."""
+    page.record()
+    page.one("#discard").click()
+    page.one("#text")
+    page.record()
+    page.one("#send").send_keys(Keys.ESCAPE)
+    page.one("#text")
+    page.exchange("Oi", "Olá!")
+    page.record()
+    page.one("#new").click()
+    page.one("#begin").click()
+    page.one("#text")
+
+    assert page.all("#recording") == []
+    page.write("De novo", Keys.ENTER)
+    page.one(".me .tick.stored")
+    assert [message.kind for message in page.conversation.received] == ["text", "text"]
+    assert page.store.oldest() is None
+
+
+def test_a_long_recording_ends_by_itself(page: Page) -> None:
+    """After two minutes the microphone is off, and what it recorded can still be sent."""
+    page.driver.execute_script(HURRY)
+    page.one("#record").click()
+    page.one("#recording")
+    assert page.driver.execute_script(LISTENS)
+
+    page.wait(lambda: not page.driver.execute_script(LISTENS))
+
+    page.one("#send").click()
+    page.one(".me .tick.stored")
+    page.wait(lambda: page.texts(".me .length") == ["0:01"])
+
+
+def test_the_page_works_without_a_microphone(page: Page) -> None:
+    """Where no microphone is given the page says so in a sentence, and one can still write."""
+    page.driver.execute_script(DENIED)
+
+    page.one("#record").click()
+
+    assert "microfone está bloqueado" in page.one("#note").text
+    page.write("Então escrevo")
+    assert page.all("#note") == page.all("#record") == []
+    page.write(Keys.ENTER)
+    page.one(".me .tick.stored")
+    page.one("#record")
+
+
+def test_a_recording_that_is_gone_says_so(page: Page) -> None:
+    """After its retention the bubble of a recording says that it is not kept any more."""
+    page.may_fail = True
+    page.write("Oi", Keys.ENTER)
+    page.one(".me .tick.stored")
+
+    page.conversation.reply("Foi em Paris.", "/media/expired.ogg")
+
+    page.wait(lambda: page.texts(".clone .gone") == ["Este áudio já não está guardado."])
+    assert page.one(".clone .play").get_attribute("disabled")
+    assert page.texts(".clone .text") == ["Foi em Paris."]
+
+
+def test_recordings_wait_for_a_server_that_is_away(page: Page) -> None:
+    """While the server is away a recording waits in its place among the texts."""
+    page.may_fail = True
+    page.conversation.away = True
+    page.record()
+    page.one("#send").click()
+    page.write("e isto", Keys.ENTER)
+    page.one("#away")
+
+    page.conversation.away = False
+    page.one("#retry").click()
+
+    page.wait(lambda: len(page.all(".me .tick.stored")) == 2)
+    assert [message.kind for message in page.conversation.received] == ["audio", "text"]

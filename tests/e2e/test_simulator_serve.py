@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from typing import TypeVar
+from urllib.request import Request, urlopen
 
 import pytest
 from selenium import webdriver
@@ -13,6 +14,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.conftest import MakeHouse
+from tests.sounds import sound
 
 T = TypeVar("T")
 CHROMIUM = shutil.which("chromium")
@@ -31,6 +33,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     for argument in (
         *("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"),
         *("disable-background-networking", "disable-component-update", "disable-sync"),
+        *("use-fake-device-for-media-stream", "use-fake-ui-for-media-stream"),
         *("lang=pt-BR", "accept-lang=pt-BR", "window-size=1280,900", f"user-data-dir={profile}"),
     ):
         options.add_argument(f"--{argument}")
@@ -77,6 +80,39 @@ def test_the_smoke_test_of_a_new_installation(
         "Olá! O novo sistema v2.0 está funcionando. O bug de cache foi resolvido!"
     ]
     assert house.workers() == []
+
+
+def test_a_recording_is_answered_without_keys(
+    make_house: MakeHouse, browser: webdriver.Chrome
+) -> None:
+    """Without a key to hear with, a recording is kept and answered, and plays after a reload."""
+    house = make_house()
+    house.serve()
+    browser.get(f"{house.address}/")
+
+    one(browser, "#record").click()
+    wait(browser, lambda: texts(browser, "#length") == ["0:01"])
+    one(browser, "#send").click()
+
+    one(browser, ".me .tick.answered")
+    wait(browser, lambda: any("escrev" in line.lower() for line in texts(browser, ".clone .text")))
+    browser.refresh()
+    wait(browser, lambda: texts(browser, ".me .length") == ["0:01"])
+    one(browser, ".me .play").click()
+    one(browser, ".me .play[data-state='pause']")
+    assert browser.get_log("browser") == []
+
+
+def test_two_minutes_of_speech_pass_the_server(make_house: MakeHouse) -> None:
+    """A recording as long as the page allows is taken in, though no webhook may be so long."""
+    house = make_house()
+    house.serve()
+    data = sound("voice_note.ogg").ljust(300_000, b"\0")
+    address = f"{house.address}/simulator/recordings?conversation=contact-1&id=message-1"
+    upload = Request(address, data, {"Content-Type": "audio/ogg"})
+
+    with urlopen(upload, timeout=10) as response:
+        assert response.status == 202
 
 
 def one(browser: webdriver.Chrome, css: str) -> WebElement:

@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 
 from agent.keys import Keys
+from agent.messages import Reply
 from agent.settings import Secret, Settings
 from channels.crew import CLOSING_SECONDS, ERRAND_SECONDS, TURN_SECONDS, serve_contacts
 from channels.database import Database
 from channels.dispatch import STOP_SECONDS
 from channels.doorbell import Doorbell
 from channels.inbox import Inbox
+from channels.media_links import MediaLinks
+from channels.media_store import MediaStore
 from channels.thinking import CANCEL_SECONDS
 from channels.worker import Worker
-from tests.fakes import FakeMind, incoming
+from tests.fakes import FakeMind, incoming, sound
 from tests.standins.exchange import Answer, Handler, Request, json_answer
 from tests.standins.server import StandIn
 
@@ -43,7 +46,7 @@ def operator() -> Iterator[Operator]:
         yield operator
 
 
-async def serve(data: Path, operator: Operator, mind: FakeMind) -> None:
+async def serve(data: Path, operator: Operator, mind: FakeMind, keys: Keys | None = None) -> None:
     """Run a whole worker until it is idle."""
     settings = Settings.from_env(
         {
@@ -57,7 +60,7 @@ async def serve(data: Path, operator: Operator, mind: FakeMind) -> None:
     with Doorbell(data) as doorbell:
         assert doorbell.claim()
         hire = partial(Worker, doorbell=doorbell)
-        await serve_contacts(hire, settings, database, mind, _no_twilio)
+        await serve_contacts(hire, settings, database, mind, _no_twilio, keys)
     database.close()
 
 
@@ -119,6 +122,41 @@ async def test_a_slow_alert_delays_nobody_and_is_waited_for(
     await asyncio.wait_for(serving, 10)
 
     assert sent(tmp_path) == [("sorry",)]
+
+
+async def test_a_spoken_reply_is_kept_for_its_time(tmp_path: Path, operator: Operator) -> None:
+    """A worker puts a recording where its link finds it, and the next one deletes what is old."""
+    keys, mind = Keys(Secret("k" * 32)), FakeMind()
+    mind.answers = [Reply(text="Olá", voice=sound("oggs"))]
+    store(tmp_path, 1)
+    database = Database(tmp_path / "clone.db")
+    old = MediaStore(database, tmp_path / "media", lambda: 1_000_000.0).save(b"x", "audio/ogg")
+
+    await serve(tmp_path, operator, mind, keys)
+
+    with database.read() as connection:
+        rows = list(connection.execute("SELECT body, form, media FROM outbox"))
+    recordings = MediaStore(database, tmp_path / "media")
+    assert [(row["body"], row["form"]) for row in rows] == [("Olá", "ogg")]
+    name = MediaLinks(keys, 24.0).name(rows[0]["media"])
+    assert name
+    kept = recordings.read(name)
+    assert kept
+    assert kept.data == b"oggs"
+    assert recordings.read(old) is None
+    database.close()
+
+
+async def test_without_keys_a_reply_goes_as_words(tmp_path: Path, operator: Operator) -> None:
+    """A recording that nobody could be given a link to is not kept."""
+    mind = FakeMind()
+    mind.answers = [Reply(text="Olá", voice=sound("oggs"))]
+    store(tmp_path, 1)
+
+    await serve(tmp_path, operator, mind)
+
+    assert sent(tmp_path) == [("Olá",)]
+    assert not (tmp_path / "media").exists()
 
 
 def test_a_stop_ends_before_it_is_cut_short() -> None:

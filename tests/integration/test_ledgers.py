@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from channels.conversation import StoredConversation
 from channels.database import Database
 from channels.inbox import Inbox, Verdict
 from channels.ledger import Ledger
-from channels.outbox import Outbox
+from channels.outbox import Draft, Outbox
 from channels.postgres import PostgresDatabase
 from channels.reception import Reception
 from channels.turns import Run, Turns, Wait
@@ -240,6 +241,64 @@ def test_failures_are_kept_and_apologised_for(house: House) -> None:
     part = house.outbox.next(contact)
     assert part is not None
     assert part.body == "Desculpe"
+
+
+def test_a_contact_s_wish_is_part_of_their_turns(house: House) -> None:
+    """How somebody asked to be answered comes with every later turn of theirs, and no other's."""
+    contact = house.say("me responde por áudio")
+    first = house.run(contact)
+    house.turns.finish(first.turn, Reply(text="ok", voice_preference="voice"), drafts("ok"))
+    house.say("e agora?")
+    second = house.run(contact)
+    house.turns.finish(second.turn, Reply(text="ok"), drafts("ok"))
+    house.say("e agora?")
+    other = house.run(house.say("oi", "rui"))
+
+    assert first.turn.voice_preference == ""
+    assert second.turn.voice_preference == "voice"
+    assert house.run(contact).turn.voice_preference == "voice"
+    assert other.turn.voice_preference == ""
+
+
+def test_a_recording_ends_as_words_with_all_they_hold(house: House) -> None:
+    """Words instead of a recording stand for the rest of its reply."""
+    contact = house.say("conte")
+    spoken = Reply(text="a b", disclosed="voice")
+    told = [Draft("a b", "ogg", "token"), Draft("b")]
+    house.turns.finish(house.run(contact).turn, spoken, told)
+    part = house.outbox.next(contact)
+    assert part is not None
+    assert (part.form, part.media) == ("ogg", "token")
+
+    house.outbox.replace(part, [Draft("a b", "mp3", "other")], 0.0, "63019", 1)
+    rows = house.rows("SELECT body, form, status FROM outbox ORDER BY position")
+    assert [tuple(row.values()) for row in rows] == [
+        ("a b", "ogg", "replaced"),
+        ("b", "text", "replaced"),
+        ("a b", "mp3", "pending"),
+        ("b", "text", "pending"),
+    ]
+    mp3 = replace(part, id=f"{part.id}.0", form="mp3")
+    house.outbox.replace(mp3, [Draft("a b")], 0.0, "63019", 2, True)
+
+    assert [
+        (row["body"], row["form"])
+        for row in house.rows("SELECT body, form FROM outbox WHERE status = 'pending'")
+    ] == [("a b", "text")]
+
+
+def test_nothing_replaces_a_part_after_a_stop(house: House) -> None:
+    """Whoever asked to be left alone is not sent again what did not arrive."""
+    contact = house.say("conte")
+    house.turns.finish(house.run(contact).turn, Reply(text="a"), drafts("a"))
+    part = house.outbox.next(contact)
+    assert part is not None
+    house.inbox.accept(message("parar"), lambda standing: Verdict("ok", "withdrawn"))
+
+    house.outbox.replace(part, drafts("a"), 0.0, "63018", 1)
+
+    assert house.rows("SELECT body, status FROM outbox") == [{"body": "a", "status": "dropped"}]
+    assert not house.turns.any_owed()
 
 
 def test_work_is_owed_until_it_has_left(house: House) -> None:

@@ -1,8 +1,9 @@
 """The simulator's door: what it lets in, what it refuses and what it answers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,22 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from agent.messages import IncomingMessage
+from agent.errors import PermanentError
+from agent.messages import Audio, IncomingMessage, Media, Reply
+from channels.conversation import StoredConversation
+from channels.database import Database
 from channels.home import home_blueprint
-from channels.simulator import Bubble, simulator_blueprint
+from channels.inbox import Inbox
+from channels.media_store import MediaStore
+from channels.outbox import Draft, Outbox
+from channels.reception import Reception
+from channels.simulator import RECORDING_LIMIT, Bubble, simulator_blueprint
+from channels.steps import Run
+from channels.turns import Turns
+from channels.uploads import SimulatorRecordings, Uploads
+from tests.desk import KEYS
+from tests.fakes import DOOR, ManualClock
+from tests.sounds import sound
 
 CONTACT = "contact-1"
 TURN = "turn-0001"
@@ -48,16 +62,34 @@ def conversation() -> FakeConversation:
 
 
 @pytest.fixture
-def client(conversation: FakeConversation) -> FlaskClient:
+def store(tmp_path: Path) -> Iterator[MediaStore]:
+    """Where recordings are kept."""
+    database = Database(tmp_path / "clone.db")
+    yield MediaStore(database, tmp_path / "media")
+    database.close()
+
+
+@pytest.fixture
+def client(conversation: FakeConversation, store: MediaStore) -> FlaskClient:
     """A browser on this machine."""
-    return browser(conversation)
+    return browser(conversation, store)
 
 
-def browser(conversation: FakeConversation, **options: Any) -> FlaskClient:
-    """Open the page's routes in front of a conversation, with other settings if given."""
+def browser(
+    conversation: FakeConversation, store: MediaStore, token: str | None = None
+) -> FlaskClient:
+    """Open the page's routes in front of a conversation."""
     app = Flask(__name__)
-    settings = {"persona_name": "Ana <Souza>", "languages": ("pt", "es"), "token": None, **options}
-    app.register_blueprint(simulator_blueprint(conversation=conversation, **settings))
+    # As in the house, where a webhook is short.
+    app.config["MAX_CONTENT_LENGTH"] = 256 * 1024
+    blueprint = simulator_blueprint(
+        conversation=conversation,
+        uploads=Uploads(store),
+        persona_name="Ana <Souza>",
+        languages=("pt", "es"),
+        token=token,
+    )
+    app.register_blueprint(blueprint)
     return app.test_client()
 
 
@@ -145,6 +177,163 @@ def test_a_large_body_is_refused(client: FlaskClient) -> None:
     assert send(client, padding="a" * 65_536).status_code == 413
 
 
+def upload(client: FlaskClient, data: bytes, **changes: str) -> TestResponse:
+    """Post a recording that is right but for the changes."""
+    query = {"conversation": CONTACT, "id": "message-1", **changes}
+    content_type = query.pop("content_type", "audio/webm;codecs=opus")
+    return client.post(
+        "/simulator/recordings", query_string=query, data=data, content_type=content_type
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [("chromium.webm", "audio/webm"), ("voice_note.ogg", "audio/ogg"), ("short.mp3", "audio/mpeg")],
+)
+async def test_a_recording_reaches_the_clone_and_whoever_hears_it(
+    client: FlaskClient,
+    conversation: FakeConversation,
+    store: MediaStore,
+    name: str,
+    content_type: str,
+) -> None:
+    """A recording arrives as what its bytes are, is played to its maker, and heard as it was."""
+    response = upload(client, sound(name))
+
+    assert response.status_code == 202
+    assert response.json == {"id": "message-1", "text": ""}
+    (message,) = conversation.received
+    assert (message.kind, message.text, message.contact_id) == ("audio", "", CONTACT)
+    (media,) = message.media
+    assert media.content_type == content_type
+    kept = Audio(data=sound(name), content_type=content_type)
+    assert await SimulatorRecordings(store).fetch(media) == kept
+    played = client.get(f"/simulator/recordings/{media.url.removeprefix('simulator:')}")
+    assert (played.data, played.content_type) == (kept.data, content_type)
+
+
+@pytest.mark.parametrize(
+    ("data", "changes"),
+    [
+        (b"", {}),
+        (b"<script>alert(1)</script>", {}),
+        (b"\x89PNG\r\n\x1a\n", {}),
+        (sound("voice_note.ogg"), {"content_type": "text/plain"}),
+        (sound("voice_note.ogg"), {"content_type": "application/x-www-form-urlencoded"}),
+        (sound("voice_note.ogg"), {"content_type": "multipart/form-data; boundary=x"}),
+        (sound("voice_note.ogg"), {"id": "short"}),
+        (sound("voice_note.ogg"), {"conversation": "../../etc"}),
+    ],
+)
+def test_a_wrong_recording_is_refused(
+    client: FlaskClient,
+    conversation: FakeConversation,
+    store: MediaStore,
+    data: bytes,
+    changes: dict[str, str],
+) -> None:
+    """What is no sound, comes as a form would, or is nobody's, gets 400, and nothing is kept."""
+    response = upload(client, data, **changes)
+
+    assert response.status_code == 400
+    assert response.json is not None
+    assert response.json["error"].endswith(".")
+    assert conversation.received == []
+    assert store.oldest() is None
+
+
+def test_a_recording_may_be_longer_than_a_webhook(client: FlaskClient) -> None:
+    """Two minutes of speech pass; above 512 KiB a recording gets 413."""
+    padding = bytes(RECORDING_LIMIT - len(sound("voice_note.ogg")))
+
+    assert upload(client, sound("voice_note.ogg") + padding).status_code == 202
+    assert upload(client, sound("voice_note.ogg") + padding + b"x").status_code == 413
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["none.ogg", f"{'a' * 22}.ogg", "..%2F..%2Fclone.db", "%2e%2e%2fclone.db", "%00", "a" * 5000],
+)
+def test_no_other_file_is_played(client: FlaskClient, name: str) -> None:
+    """What is not the name of a kept recording is not found."""
+    upload(client, sound("voice_note.ogg"))
+
+    assert client.get(f"/simulator/recordings/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1", "media_refused"),
+        ("file:///etc/passwd", "media_refused"),
+        ("", "media_refused"),
+        ("simulator:../clone.db", "media_gone"),
+        (f"simulator:{'a' * 22}.ogg", "media_gone"),
+    ],
+)
+async def test_only_recordings_of_the_simulator_are_brought(
+    store: MediaStore, url: str, code: str
+) -> None:
+    """Any other address is refused, and a recording that is gone is not waited for."""
+    with pytest.raises(PermanentError) as caught:
+        await SimulatorRecordings(store).fetch(Media(url=url, content_type="audio/ogg"))
+
+    assert caught.value.code == code
+
+
+async def test_recordings_of_other_channels_are_left_to_their_own(store: MediaStore) -> None:
+    """What is not the simulator's is fetched by whoever keeps it, if there is somebody."""
+    theirs = Audio(data=b"theirs", content_type="audio/ogg")
+    asked: list[Media] = []
+
+    class Others:
+        async def fetch(self, media: Media) -> Audio:
+            asked.append(media)
+            return theirs
+
+    media = Media(url="https://api.twilio.com/media", content_type="audio/ogg")
+
+    assert await SimulatorRecordings(store, Others()).fetch(media) == theirs
+    assert asked == [media]
+
+
+def test_the_conversation_shows_what_was_recorded_and_what_was_spoken(tmp_path: Path) -> None:
+    """A bubble of a recording tells where it is played from; one of words tells nothing."""
+    database, clock = Database(tmp_path / "clone.db"), ManualClock()
+    inbox, outbox = Inbox(database, KEYS, clock), Outbox(database, clock)
+    turns = Turns(database, 1.0, clock)
+    page = StoredConversation(database, KEYS, Reception(inbox, DOOR, lambda: None))
+    page.receive(
+        IncomingMessage(
+            channel="simulator",
+            message_id="message-1",
+            contact_id=CONTACT,
+            address=CONTACT,
+            kind="audio",
+            text="",
+            media=(Media(url="simulator:abc.webm", content_type="audio/webm"),),
+        )
+    )
+    clock.advance(1.0)
+    contact = KEYS.contact("simulator", CONTACT)
+    step = turns.next(contact)
+    assert isinstance(step, Run)
+    spoken = Draft("Foi em Paris.", "ogg", "abc.1.def.ogg")
+    turns.finish(step.turn, Reply(text="Foi em Paris."), [spoken, Draft("https://exemplo.com")])
+    while (part := outbox.next(contact)) is not None:
+        clock.advance(1.0)
+        outbox.sent(part, part.id)
+
+    shown = [(bubble.side, bubble.text, bubble.audio) for bubble in page.timeline(CONTACT, 0)]
+
+    assert shown == [
+        ("me", "", "/simulator/recordings/abc.webm"),
+        ("clone", "Foi em Paris.", "/media/abc.1.def.ogg"),
+        ("clone", "https://exemplo.com", ""),
+    ]
+    database.close()
+
+
 def test_the_timeline_gives_what_changed(client: FlaskClient) -> None:
     """The timeline holds the bubbles changed since the version asked for, and who types."""
     asked = client.get(f"/simulator/messages?conversation={CONTACT}&after=6").json
@@ -156,6 +345,7 @@ def test_the_timeline_gives_what_changed(client: FlaskClient) -> None:
                 "id": "reply-01",
                 "side": "clone",
                 "text": "Olá!",
+                "audio": "",
                 "at": 1.5,
                 "status": "sent",
                 "turn_id": TURN,
@@ -231,7 +421,7 @@ def test_no_other_file_is_served(client: FlaskClient, path: str) -> None:
 
 
 ROUTES = ["/", "/simulator/simulator.js", f"/simulator/messages?conversation={CONTACT}"]
-ROUTES += [f"/simulator/turns/{TURN}?conversation={CONTACT}"]
+ROUTES += [f"/simulator/turns/{TURN}?conversation={CONTACT}", "/simulator/recordings/none.ogg"]
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -240,7 +430,9 @@ def test_every_answer_is_hardened(client: FlaskClient, path: str) -> None:
     with client.get(path) as response:
         headers = response.headers
 
-    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self'; media-src 'self' blob:;")
+    assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Cache-Control"] == ("no-cache" if path.endswith(".js") else "no-store")
@@ -287,11 +479,13 @@ def test_a_link_on_another_site_may_lead_to_the_page(client: FlaskClient) -> Non
     assert client.get(ROUTES[2], headers={**link, "Sec-Fetch-Dest": "document"}).status_code == 403
 
 
-def test_the_token_opens_the_simulator_to_one_browser(conversation: FakeConversation) -> None:
+def test_the_token_opens_the_simulator_to_one_browser(
+    conversation: FakeConversation, store: MediaStore
+) -> None:
     """With a token every route needs it; shown once in the address it becomes a strict cookie."""
-    client = browser(conversation, token="segredo-é")
+    client = browser(conversation, store, "segredo-é")
     away = {"Host": "clone.example", "X-Forwarded-For": "1.2.3.4"}
-    assert [client.get(path, headers=away).status_code for path in ROUTES] == [403] * 4
+    assert [client.get(path, headers=away).status_code for path in ROUTES] == [403] * len(ROUTES)
 
     opened = client.get("/?token=segredo-%C3%A9", headers=away)
 
@@ -305,18 +499,22 @@ def test_the_token_opens_the_simulator_to_one_browser(conversation: FakeConversa
 
 
 @pytest.mark.parametrize("given", ["", "?token=", "?token=wrong", "?token=segredo-e", "?token=%FF"])
-def test_a_wrong_token_opens_nothing(conversation: FakeConversation, given: str) -> None:
+def test_a_wrong_token_opens_nothing(
+    conversation: FakeConversation, store: MediaStore, given: str
+) -> None:
     """A wrong token gets 403 and no cookie, also on this machine, and none opens the API."""
-    response = browser(conversation, token="segredo").get(f"/{given}")
+    response = browser(conversation, store, "segredo").get(f"/{given}")
 
     assert response.status_code == 403
     assert "Set-Cookie" not in response.headers
     assert "address printed" in response.text
 
 
-def test_the_token_in_the_address_opens_the_page_only(conversation: FakeConversation) -> None:
+def test_the_token_in_the_address_opens_the_page_only(
+    conversation: FakeConversation, store: MediaStore
+) -> None:
     """The routes of the conversation take the cookie, never a token in the address."""
-    client = browser(conversation, token="segredo")
+    client = browser(conversation, store, "segredo")
 
     assert client.get(f"{ROUTES[2]}&token=segredo").status_code == 403
 

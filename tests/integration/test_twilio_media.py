@@ -21,10 +21,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from twilio.rest import Client
 
 from agent.errors import AccountError, PermanentError, TemporaryError, VendorError
+from agent.media_types import type_of
 from agent.messages import Media
 from agent.settings import Secret, Twilio
 from channels.public_addresses import PublicConnector
-from channels.twilio_media import MediaFetcher, type_of
+from channels.twilio_media import MediaFetcher
 from tests.standins.exchange import Answer, Behaviour, always, dropped, json_answer, stalled
 from tests.standins.server import StandIn
 from tests.standins.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioStandIn, refused

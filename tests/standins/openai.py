@@ -16,6 +16,7 @@ API_KEY = "sk-test"
 MODELS: Mapping[str, str | None] = {
     "gpt-6-luna": None,
     "gpt-transcribe": None,
+    "whisper-1": "2027-02-26",
     "text-embedding-3-small": None,
     "gpt-4o-mini": "2027-01-14",
 }
@@ -91,7 +92,14 @@ def never_ends() -> Behaviour:
 
 def hears(text: str, *languages: str) -> Behaviour:
     """Let the transcriber hear `text`; no `languages` means that it is unsure of them."""
-    return lambda _request, _proceed: _heard(text, languages)
+
+    def behave(request: Request, proceed: Handler) -> Answer:
+        ordinary = proceed(request)
+        if ordinary.status != 200:
+            return ordinary
+        return replace(_heard(text, languages), delay=ordinary.delay)
+
+    return behave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,20 +112,33 @@ class Recording:
     model: str
     languages: tuple[str, ...]
     keywords: tuple[str, ...]
+    #: What the older models are told instead.
+    language: str
+    prompt: str
 
 
 class OpenAIStandIn(StandIn):
     """An OpenAI with one key that answers at once, or after `latency` seconds in chat.
 
+    It hears within `hearing_latency` seconds.
+
     Operations: chat, embeddings, transcription, models, model.
     Set `OPENAI_BASE_URL` to `base_url` and `OPENAI_API_KEY` to `api_key`.
     """
 
-    def __init__(self, *, latency: float = 0.0, models: Mapping[str, str | None] = MODELS) -> None:
+    def __init__(
+        self,
+        *,
+        latency: float = 0.0,
+        hearing_latency: float = 0.0,
+        models: Mapping[str, str | None] = MODELS,
+    ) -> None:
         super().__init__()
         self.api_key = API_KEY
         #: Seconds that the chat model takes; scripted texts (`says`) take as long.
         self.latency = latency
+        #: Seconds that a transcription takes; scripted ones (`hears`) take as long.
+        self.hearing_latency = hearing_latency
         #: What the chat model says when nothing is scripted.
         self.reply: Callable[[Chat], str] = _reply
         #: The models there are, with the date of their announced end.
@@ -201,7 +222,10 @@ class OpenAIStandIn(StandIn):
         extension = recording.file_name.rpartition(".")[2]
         if extension not in SOUND_FORMATS:
             return refusal(400, "unsupported_format", f"Unsupported file format {extension}")
-        return _heard("Quando foi o primeiro voo do 14-bis?", ("pt",))
+        if (recording.languages or recording.keywords) and not _takes_hints(recording.model):
+            return refusal(400, "unknown_parameter", "Unknown parameter: 'languages'.")
+        heard = _heard("Quando foi o primeiro voo do 14-bis?", ("pt",))
+        return replace(heard, delay=self.hearing_latency)
 
     def _list_models(self, request: Request) -> Answer:
         data = [self._model(name) for name in self.models]
@@ -229,6 +253,10 @@ def _reply(chat: Chat) -> str:
     return ordinary_answer(prompt_text(chat["messages"][-1:]))
 
 
+def _takes_hints(model: str) -> bool:
+    return model.startswith("gpt-transcribe")
+
+
 def _heard(text: str, languages: Sequence[str]) -> Answer:
     found = [{"code": language} for language in languages]
     usage = {"type": "duration", "seconds": 3.0}
@@ -245,4 +273,6 @@ def _recording(found: Sequence[Part]) -> Recording:
         model=dict(fields)["model"],
         languages=tuple(v for name, v in fields if name in ("languages[]", "languages")),
         keywords=tuple(v for name, v in fields if name in ("keywords[]", "keywords")),
+        language=dict(fields).get("language", ""),
+        prompt=dict(fields).get("prompt", ""),
     )

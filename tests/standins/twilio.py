@@ -35,7 +35,7 @@ def refused(code: int, status: int = 400, *, retry_after: float | None = None) -
 class TwilioStandIn(StandIn):
     """Twilio's Messages, media and typing indicators for one account.
 
-    Operations: account, send, list, fetch, redact, delete, media, cdn, typing.
+    Operations: account, send, list, fetch, redact, delete, media, cdn, erase, typing.
     Set `TWILIO_API_BASE_URL` to `url`; credentials are `account_sid` and `auth_token`.
     """
 
@@ -60,6 +60,8 @@ class TwilioStandIn(StandIn):
         self.route("POST", one + r"\.json", "redact", self._redact)
         self.route("DELETE", one + r"\.json", "delete", self._delete)
         self.route("GET", one + r"/Media/(?P<media>\w+)", "media", self._redirect_to_media)
+        erase = one + r"/Media/(?P<media>\w+)\.json"
+        self.route("DELETE", erase, "erase", self._erase_media)
         self.route("GET", r"/cdn/(?P<media>\w+)", "cdn", self._serve_media)
         self.route("POST", r"/v2/Indicators/Typing\.json", "typing", self._type)
 
@@ -87,6 +89,12 @@ class TwilioStandIn(StandIn):
             self._media[sid] = (content, content_type)
         message = "MM" + secrets.token_hex(16)
         return f"{self.url}/2010-04-01/Accounts/{self.account_sid}/Messages/{message}/Media/{sid}"
+
+    @property
+    def media(self) -> set[str]:
+        """Ids of the files that the account still keeps."""
+        with self.changed:
+            return set(self._media)
 
     def unknown(self, request: Request) -> Answer:
         """Answer as Twilio does to a path that it does not have."""
@@ -186,6 +194,13 @@ class TwilioStandIn(StandIn):
         if request.parts["media"] not in self._media:
             return refusal(20404, 404)
         return Answer(status=307, headers={"Location": f"{self.url}/cdn/{request.parts['media']}"})
+
+    def _erase_media(self, request: Request) -> Answer:
+        if problem := self._stranger(request):
+            return problem
+        with self.changed:
+            gone = self._media.pop(request.parts["media"], None)
+        return Answer(status=204) if gone else refusal(20404, 404)
 
     def _serve_media(self, request: Request) -> Answer:
         # The real host takes signed addresses and refuses a second kind of credentials.

@@ -22,6 +22,7 @@ from tests.desk import ANA, Desk
 from tests.fakes import drafts
 
 DAY = 24 * 3600.0
+NOT_TAKEN_IN = PermanentError("not taken in", code="63019")
 
 
 @pytest.fixture
@@ -40,6 +41,12 @@ def owe(desk: Desk, *parts: Draft) -> None:
     desk.introduced.append(step.turn.introduced)
     desk.voice_introduced.append(step.turn.voice_introduced)
     assert desk.turns.finish(step.turn, desk.reply, parts)
+
+
+def recording(desk: Desk, body: str) -> Draft:
+    """Keep a recording of a body and return its message."""
+    name = desk.media.save(body.encode(), "audio/ogg", f"spoken {body}")
+    return Draft(body, "ogg", desk.links.sign(name))
 
 
 class TestRefusedAtOnce:
@@ -174,19 +181,110 @@ class TestReported:
         assert desk.parts()[-1][1] == "failed"
         assert desk.alerts[-1][0] == "part_failed"
 
-    async def test_a_recording_that_was_not_fetched_is_sent_once_more(self, desk: Desk) -> None:
-        """It goes in another form, and a second failure of that ends it."""
-        desk.sender.reported = {"63019": PermanentError("not fetched", code="63019")}
-        owe(desk, Draft("hello", "ogg", "file"))
+    async def test_a_recording_that_was_not_taken_in_is_sent_once_more(self, desk: Desk) -> None:
+        """It goes as MP3, then as words, and a failure of those ends it: never a loop."""
+        desk.sender.reported = {"63019": NOT_TAKEN_IN}
+        owe(desk, recording(desk, "hello"))
         await desk.work()
-        desk.report(0, "undelivered", "63019")
-        desk.report(0, "undelivered", "63019")
-        await desk.work()
-        desk.report(1, "undelivered", "63019")
+        for number in range(4):
+            if number < len(desk.parts()):
+                desk.report(number, "undelivered", "63019")
+                desk.report(number, "undelivered", "63019")
+            await desk.work()
+
+        assert [part.form for part in desk.sender.sends] == ["ogg", "mp3", "text"]
+        assert [part.body for part in desk.sender.sends] == ["hello"] * 3
+        assert desk.voice.asked == [("spoken hello", "mp3")]
+        assert desk.heard(desk.sender.sends[1].media) == ("mp3: spoken hello", "spoken hello")
+        assert [status for _, status, _ in desk.parts()] == ["replaced", "replaced", "failed"]
+
+    async def test_what_goes_beside_a_recording_stays_beside_its_mp3(self, desk: Desk) -> None:
+        """A recording in another form is followed by what could not be spoken, once."""
+        owe(desk, recording(desk, "hello"), Draft("link"))
+        desk.sender.errors = [NOT_TAKEN_IN]
+
         await desk.work()
 
-        assert [part.form for part in desk.sender.sends] == ["ogg", "text"]
-        assert [status for _, status, _ in desk.parts()] == ["replaced", "failed"]
+        assert [(part.body, part.form) for part in desk.sender.sent] == [
+            ("hello", "mp3"),
+            ("link", "text"),
+        ]
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            AccountError("quota", code="quota_exceeded"),
+            TemporaryError("slow", code="timeout"),
+            RuntimeError("a mistake of ours"),
+        ],
+    )
+    async def test_a_voice_that_fails_leaves_the_words(self, desk: Desk, error: Exception) -> None:
+        """Whatever keeps the second recording back, the words go, and the voice is not asked on."""
+        desk.voice.error = error
+        owe(desk, recording(desk, "hello"), Draft("link"))
+        desk.sender.errors = [NOT_TAKEN_IN]
+
+        await desk.work()
+
+        assert [(part.body, part.form) for part in desk.sender.sent] == [("hello", "text")]
+        assert len(desk.voice.asked) == 1
+
+    async def test_a_recording_kept_no_more_leaves_as_words(self, desk: Desk) -> None:
+        """Without the words that were spoken, nothing is asked of the voice."""
+        owe(desk, recording(desk, "hello"))
+        desk.media.expire(desk.clock.now + 1)
+        desk.sender.errors = [NOT_TAKEN_IN]
+
+        await desk.work()
+
+        assert [part.form for part in desk.sender.sent] == ["text"]
+        assert desk.voice.asked == []
+
+    async def test_another_error_of_a_recording_asks_no_voice(self, desk: Desk) -> None:
+        """Only a file that was not taken in is spoken again; for all else the words go at once."""
+        owe(desk, recording(desk, "hello"))
+        desk.sender.errors = [PermanentError("no such type", code="12300")]
+
+        await desk.work()
+
+        assert [part.form for part in desk.sender.sent] == ["text"]
+        assert desk.voice.asked == []
+
+    async def test_a_voice_that_was_never_heard_is_introduced_again(self, desk: Desk) -> None:
+        """When its first recording ends as words, the contact has not heard about the voice."""
+        desk.reply = Reply(text="hello", disclosed="voice")
+        owe(desk, recording(desk, "hello"))
+        desk.sender.errors = [PermanentError("no such type", code="12300")]
+
+        await desk.work()
+
+        assert desk.knows() == (True, False)
+
+    async def test_a_voice_introduced_before_stays_so(self, desk: Desk) -> None:
+        """A later recording that ends as words changes nothing of what was heard before."""
+        desk.reply = Reply(text="hello", disclosed="voice")
+        owe(desk, recording(desk, "hello"))
+        await desk.work()
+        owe(desk, recording(desk, "again"))
+        desk.sender.errors = [PermanentError("no such type", code="12300")]
+
+        await desk.work()
+
+        assert desk.knows() == (True, True)
+
+    async def test_whoever_asked_for_silence_gets_no_other_form(self, desk: Desk) -> None:
+        """A stop that comes while a part is on its way is obeyed when the part does not arrive."""
+        desk.sender.reported = {"63019": NOT_TAKEN_IN, "63018": TemporaryError("fast")}
+        owe(desk, recording(desk, "hello"), Draft("link"))
+        await desk.work()
+        desk.opt_out()
+        desk.report(0, "undelivered", "63019")
+        desk.report(1, "undelivered", "63018")
+
+        await desk.work()
+
+        assert len(desk.sender.sends) == 2
+        assert [status for _, status, _ in desk.parts()] == ["dropped", "dropped"]
 
     async def test_a_contact_who_blocked_us_is_marked(self, desk: Desk) -> None:
         """What the report says is done as if it had been said at once."""

@@ -11,11 +11,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from agent.errors import PermanentError
 from agent.graph import build_graph
 from agent.lexicon import kindred
-from agent.options import Options
 from tests.mind import (
     FakeModel,
     FakeRetriever,
-    FakeTranscriber,
     FakeVoice,
     answer,
     clone,
@@ -224,113 +222,6 @@ async def test_words_beside_a_picture_are_answered() -> None:
     assert reply.route == ANSWERED
 
 
-async def test_a_voice_note_is_heard() -> None:
-    """The words of a voice note are answered and kept as the words of their message."""
-    mind, with_ = clone(transcriber=FakeTranscriber({"file:v1": f" {QUESTION}\u200b "}))
-
-    reply = await answer(mind, turn(VOICE_NOTE))
-    await answer(mind, turn("E quando?"))
-
-    assert reply.route == ("receive", "transcribe", *ANSWERED[1:])
-    assert with_.retriever.asked[0][0].startswith(QUESTION)
-    prompt = with_.model.prompts[-1]
-    assert [m.content for m in prompt[1:-1]] == [QUESTION, "Nasci no sítio Cabangu."]
-
-
-async def test_all_recordings_of_a_turn_are_heard_in_order() -> None:
-    """Voice notes and texts of one turn stand in the order in which they came."""
-    heard = {"file:a": "Eu queria saber", "file:b": "onde você nasceu?"}
-    mind, with_ = clone(transcriber=FakeTranscriber(heard))
-
-    await answer(
-        mind,
-        turn(
-            message("a", kind="audio", url="file:a"),
-            message("t", "só uma coisa:"),
-            message("b", kind="audio", url="file:b"),
-        ),
-    )
-
-    expected = "Eu queria saber\nsó uma coisa:\nonde você nasceu?"
-    assert searched(with_.retriever) == (expected, 4)
-
-
-async def test_a_silent_recording_is_asked_for_again() -> None:
-    """Nothing heard is said, not guessed."""
-    mind, _ = clone(transcriber=FakeTranscriber({"file:v1": "  "}))
-
-    reply = await answer(mind, turn(VOICE_NOTE))
-
-    assert reply.text == lines().could_not_hear
-    assert reply.route == ("receive", "transcribe", "ask_to_repeat", "remember")
-
-
-async def test_a_transcriber_that_fails_fails_the_turn() -> None:
-    """The worker decides what becomes of a turn that could not be heard."""
-
-    class Deaf:
-        async def transcribe(self, _media: object) -> str:
-            raise PermanentError("no")
-
-    mind, _ = clone(transcriber=Deaf())
-
-    with pytest.raises(PermanentError):
-        await answer(mind, turn(VOICE_NOTE))
-
-
-@pytest.mark.parametrize(
-    ("mode", "row", "options", "spoken"),
-    [
-        ("mirror", VOICE_NOTE, Options(), True),
-        ("mirror", message("t", QUESTION), Options(), False),
-        ("always", message("t", QUESTION), Options(), True),
-        ("never", VOICE_NOTE, Options(), False),
-        ("always", VOICE_NOTE, Options(voice=False), False),
-    ],
-)
-async def test_who_is_answered_by_voice(
-    mode: str, row: Any, options: Options, spoken: bool
-) -> None:
-    """Voice answers voice, everything or nothing, and never where the run forbids it."""
-    transcriber = FakeTranscriber({"file:v1": QUESTION})
-    mind, _ = clone(voice=FakeVoice(), voice_replies=mode, transcriber=transcriber)
-
-    reply = await mind.answer(turn(row), float("inf"), options)
-
-    assert (reply.voice is not None) is spoken
-    assert (reply.route[-1] == "speak") is spoken
-    assert reply.voice is None or reply.voice.data == reply.text.encode()
-
-
-async def test_without_a_voice_text_answers_voice() -> None:
-    """A clone that has no voice writes."""
-    mind, _ = clone(voice_replies="always")
-
-    assert (await answer(mind, turn(QUESTION))).route[-1] == "remember"
-
-
-async def test_a_voice_that_fails_leaves_the_text() -> None:
-    """Whatever a voice does, what was to be said goes as text and is remembered."""
-    failing = FakeVoice(error=PermanentError("no voice", code="401"))
-    mind, _ = clone(voice=failing, voice_replies="always")
-
-    reply = await answer(mind, turn(QUESTION))
-
-    assert (reply.text, reply.voice) == ("Nasci no sítio Cabangu.", None)
-
-
-async def test_a_voice_that_never_ends_leaves_the_text() -> None:
-    """A reply that only waits for its voice goes as text when the turn's time is over."""
-    mind, with_ = clone(voice=FakeVoice(endless=True), voice_replies="always")
-
-    reply = await answer(mind, turn(QUESTION), seconds=0.2)
-    await answer(mind, turn("E quando?"), seconds=0.2)
-
-    assert (reply.text, reply.voice) == ("Nasci no sítio Cabangu.", None)
-    prompt = with_.model.prompts[-1]
-    assert [m.content for m in prompt[1:-1]] == [QUESTION, "Nasci no sítio Cabangu."]
-
-
 @pytest.mark.parametrize(
     ("written", "sent"),
     [
@@ -427,7 +318,11 @@ def test_every_way_of_a_turn_is_drawn() -> None:
         ("receive", "understand"),
         ("receive", "decline_recording"),
         ("receive", "decline_kind"),
+        ("transcribe", "understand"),
         ("transcribe", "ask_to_repeat"),
+        ("transcribe", "ask_to_write"),
+        ("transcribe", "decline_length"),
+        ("transcribe", "point_to_stop"),
         ("understand", "retrieve"),
         ("understand", "converse"),
         ("retrieve", "generate"),
@@ -440,7 +335,17 @@ def test_every_way_of_a_turn_is_drawn() -> None:
         ("understand", "disclose"),
         ("understand", "hand_over"),
         ("understand", "no_hand_over"),
+        ("understand", "turn_voice_on"),
+        ("understand", "turn_voice_off"),
+        ("understand", "decline_voice"),
         ("disclose", "remember"),
+        ("remember", "echo"),
+        ("remember", "admit_gap"),
+        ("remember", "excuse_voice"),
+        ("excuse_voice", "introduce"),
+        ("echo", "introduce_voice"),
+        ("echo", "speak"),
+        ("admit_gap", "introduce"),
         ("remember", "introduce_voice"),
         ("remember", "introduce"),
         ("remember", "open_late"),
@@ -481,6 +386,7 @@ def test_schemas_are_json() -> None:
         "late",
         "introduced",
         "voice_introduced",
+        "voice_preference",
         "background",
     }
     assert set(schemas[2]["properties"]) == {"passages", "voice"}

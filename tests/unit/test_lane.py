@@ -19,10 +19,11 @@ from channels import delivery, lane
 from channels.lane import Lane
 from channels.outbox import LOOK_UP_SECONDS
 from channels.reception import Reception
+from channels.recorder import Recorder
 from channels.standing import Limits
 from channels.turns import Held, Run, Turns, Wait
 from tests.desk import ANA, Desk
-from tests.fakes import DOOR, FakeMind, incoming, said
+from tests.fakes import DOOR, FakeMind, incoming, said, sound
 
 
 @pytest.fixture
@@ -778,3 +779,88 @@ async def test_a_swiped_message_comes_with_its_words(desk: Desk) -> None:
     await desk.work_now()
 
     assert [turn.messages[0].quoted for turn in desk.mind.turns] == ["", "re: a", "a", ""]
+
+
+SPOKEN = Reply(
+    text="see|link",
+    spoken="see this",
+    beside="link",
+    voice=sound("oggs"),
+    disclosed="voice",
+)
+
+
+class TestSpoken:
+    async def test_a_spoken_reply_leaves_as_a_recording(self, desk: Desk) -> None:
+        """The sound goes with the words of the reply, then what could not be spoken."""
+        desk.mind.answers = [SPOKEN]
+        desk.hear("a")
+
+        await desk.lane.work()
+
+        first, second = desk.sender.sent
+        assert (first.body, first.form) == ("see\n\nlink", "ogg")
+        assert desk.heard(first.media) == ("oggs", "see this")
+        assert (second.body, second.form, second.media) == ("link", "text", "")
+        assert desk.voice.asked == []
+
+    async def test_a_spoken_reply_may_need_nothing_beside(self, desk: Desk) -> None:
+        """One message is enough where all could be spoken."""
+        desk.mind.answers = [Reply(text="hi", voice=sound("oggs", "mp3"))]
+        desk.hear("a")
+
+        await desk.lane.work()
+
+        [part] = desk.sender.sent
+        assert (part.body, part.form) == ("hi", "mp3")
+        assert desk.heard(part.media) == ("oggs", "hi")
+
+    async def test_a_recording_that_cannot_be_kept_goes_as_words(self, desk: Desk) -> None:
+        """A full disk costs the sound only; what it would have told is told another time."""
+        desk.folder.write_bytes(b"no folder can be made here")
+        desk.mind.answers = [SPOKEN]
+        desk.hear("a")
+
+        await desk.lane.work()
+
+        assert [(part.body, part.form) for part in desk.sender.sent] == [
+            ("see", "text"),
+            ("link", "text"),
+        ]
+        assert desk.knows() == (True, False)
+
+    async def test_a_channel_without_sound_gets_the_words(self, desk: Desk) -> None:
+        """Where a recording could not be fetched, none is kept."""
+        desk.recorder = Recorder(desk.media, desk.links, desk.voice, mute=["fake"])
+        desk.mind.answers = [SPOKEN]
+        desk.hear("a")
+
+        await desk.work_now()
+
+        assert desk.sender.bodies == ["see", "link"]
+        assert desk.media.oldest() is None
+
+    async def test_what_the_operator_should_know_is_told(self, desk: Desk) -> None:
+        """Every action that a reply names is an alert about its turn."""
+        desk.mind.answers = [Reply(text="hi", hand_over=True, alerts=("voice_refused",))]
+        desk.hear("a")
+
+        await desk.lane.work()
+
+        [turn] = desk.mind.turns
+        assert desk.alerts == [("hand_over", turn.id), ("voice_refused", turn.id)]
+
+    async def test_how_a_contact_wants_to_be_answered_is_remembered(self, desk: Desk) -> None:
+        """A wish holds for the turns that follow, until there is another one."""
+        wishes: list[Reply | str] = [
+            Reply(text="1", voice_preference="voice"),
+            "2",
+            Reply(text="3", voice_preference="text"),
+            "4",
+        ]
+        for wish in wishes:
+            desk.mind.answers = [wish]
+            desk.hear("a")
+            await desk.lane.work()
+
+        assert [turn.voice_preference for turn in desk.mind.turns] == ["", "voice", "voice", "text"]

@@ -180,15 +180,16 @@ async def test_a_late_first_reply_says_both() -> None:
 
 
 async def test_a_new_contact_s_first_spoken_reply_tells_of_the_voice() -> None:
-    """One notice covers both, and what was heard is what the reply says."""
+    """One notice covers both where it is heard, and the text that may go instead has its own."""
     mind, with_ = speaking()
 
     reply = await answer(mind, new(NOTE, late=True))
     await answer(mind, turn("E quando?"))
 
-    assert reply.text == f"{lines().late} {VOICE} {PLAIN}"
+    assert reply.text == f"{lines().late} {AI} {PLAIN}"
+    assert reply.spoken == f"{lines().late} {VOICE} {PLAIN}"
     assert reply.voice is not None
-    assert reply.voice.data == reply.text.encode()
+    assert reply.voice.data == reply.spoken.encode()
     assert reply.disclosed == "voice"
     assert reply.route[-4:] == ("introduce_voice", "introduce", "open_late", "speak")
     assert [each.content for each in with_.model.prompts[-1][1:-1]] == [QUESTION, PLAIN]
@@ -200,7 +201,7 @@ async def test_who_knows_the_ai_is_told_of_the_voice() -> None:
 
     reply = await answer(mind, replace(turn(NOTE), voice_introduced=False))
 
-    assert reply.text == f"{VOICE} {PLAIN}"
+    assert (reply.text, reply.spoken) == (PLAIN, f"{VOICE} {PLAIN}")
     assert reply.disclosed == "voice"
     assert "introduce" not in reply.route
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.consent import command_in
 from prompts.persona import LANGUAGES, Lines, Persona, PersonaError, VoiceSettings, load_persona
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +131,27 @@ def test_opt_out_names_the_way_back(load: Load, language: str) -> None:
     assert word in lines(language)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_word_to_stop_is_one_that_is_obeyed(load: Load, language: str) -> None:
+    """Who says that they want to leave is told a word that the door takes for it when written."""
+    default = load(HEAD.replace('"pt"', f'"{language}"') + lines(language)).lines_in(language)
+
+    for line in (default.stop_in_writing, load_persona(SAMPLE).lines_in(language).stop_in_writing):
+        command = command_in(line.partition("«")[2].partition("»")[0], (language,))
+        assert command is not None
+        assert (command.kind, command.language, command.soft) == ("stop", language, False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lines_of_the_voice_tell_the_way_back(load: Load, language: str) -> None:
+    """What stands for a link fits in a sentence, and a clone that speaks says how it may write."""
+    default = load(HEAD.replace('"pt"', f'"{language}"') + lines(language)).lines_in(language)
+
+    for found in (default, load_persona(SAMPLE).lines_in(language)):
+        assert re.fullmatch(r"[^.!?]+", found.in_writing)
+        assert re.search(r"texto|escrita|escritura|text|writing", found.voice_on)
+
+
 def test_name_fills_the_lines(load: Load) -> None:
     """`{name}` becomes the person's name in single lines and in lists, `{words}` stays."""
     found = load(HEAD + lines()).lines["pt"]
@@ -137,6 +159,7 @@ def test_name_fills_the_lines(load: Load) -> None:
     assert "Ana Lima" in found.ai_notice
     assert all("Ana Lima" in line for line in found.about_clone)
     assert "{words}" in found.recall
+    assert "{words}" in found.heard
     for each in fields(Lines):
         assert "{name}" not in str(getattr(found, each.name))
 
@@ -187,6 +210,8 @@ def test_byte_order_mark_is_accepted(load: Load) -> None:
         (HEAD + changed("greeting", '[" "]'), "lines.pt.greeting", "texts that are not empty"),
         (HEAD + changed("dont_know", '["a", "b"]'), "lines.pt.dont_know", "2 of at least 5"),
         (HEAD + changed("recall", '"Você disse algo."'), "lines.pt.recall", "must hold {words}"),
+        (HEAD + changed("heard", '"Ouvi algo."'), "lines.pt.heard", "must hold {words}"),
+        (HEAD + changed("voice_on", ""), "lines.pt.voice_on", "copy it from"),
         (HEAD + changed("late", '"Oi, {nome}!"'), "lines.pt.late", "{nome} is not known"),
         (HEAD + changed("later", '"Já já, {}."'), "lines.pt.later", "{} is not known"),
         (HEAD + changed("ai_notice", '"Sou a Ana."'), "lines.pt.ai_notice", "an AI speaks"),

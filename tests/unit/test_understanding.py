@@ -259,6 +259,80 @@ def test_other_talk_of_talking_is_no_such_wish(text: str, expected: Intent) -> N
     assert intent(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("me responde por áudio: quando você voou?", "voice"),
+        ("me responde por áudio quando você voou", "voice"),
+        ("me conta da sua infância por áudio", "voice"),
+        ("quem te ensinou a voar? responde por áudio", "voice"),
+        ("Where were you born? Reply in text please", "text"),
+        ("sin audios por favor: ¿dónde naciste?", "text"),
+        ("onde você nasceu?", ""),
+        ("você gravou algum disco?", ""),
+    ],
+)
+def test_a_wish_beside_a_question_is_noticed(text: str, wish: str) -> None:
+    """The question is met, and how its answer should come is known."""
+    found = understand(text, languages=LANGUAGES, names=NAMES)
+
+    assert (found.intent, found.voice_wish) == ("question", wish)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("me manda áudio. não, prefiro texto", "text"),
+        ("sem texto, só áudio por favor", "voice"),
+        ("oi! obrigado! prefiro áudio", "voice"),
+        ("estou dirigindo, me responde por áudio", "voice"),
+        ("tô no ônibus, não posso ouvir áudio agora", "text"),
+    ],
+)
+def test_the_last_wish_counts(text: str, expected: str) -> None:
+    """Who changes their mind gets what they said last, whatever courtesy is around."""
+    found = understand(text, languages=LANGUAGES, names=NAMES)
+
+    assert (found.intent, found.voice_wish) == (f"wants_{expected}", expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "meu pai sempre me manda áudio",
+        "eu falo por áudio porque é mais fácil",
+        "vou te mandar um áudio",
+        "posso mandar áudio?",
+        "gosto da sua voz",
+        "me manda uma foto",
+        "seu texto é lindo",
+        "escrevi um texto sobre você",
+        "você lia textos em francês?",
+        "he sends me voice notes",
+        "do you have a text about flying?",
+        "escuché tu audio",
+    ],
+)
+def test_other_talk_of_sounds_and_texts_is_no_wish(text: str) -> None:
+    """Only how the clone should answer is a wish; it is remembered, so it must not be guessed."""
+    assert understand(text, languages=LANGUAGES, names=NAMES).voice_wish == ""
+
+
+def test_wishes_are_told_from_everything_else() -> None:
+    """Of hundreds of messages only those labelled so change how a contact is answered."""
+    rows = [*labelled(), *({"text": row["question"]} for row in labelled(SAMPLE_QUESTIONS))]
+
+    wrong = [
+        row["text"]
+        for row in rows
+        if understand(row["text"], languages=LANGUAGES, names=NAMES).voice_wish
+        != row.get("wish", "")
+    ]
+
+    assert sum("wish" in row for row in rows) >= 60
+    assert wrong == []
+
+
 def test_only_the_name_is_a_greeting() -> None:
     """A contact who calls the person by name is greeted back."""
     assert intent("Santos-Dumont!") == "greeting"

@@ -13,7 +13,7 @@ from agent.errors import (
     TemporaryError,
     VendorError,
 )
-from agent.vendors import Vendor, explain_http, shared_deadline
+from agent.vendors import Vendor, deadline, explain_http, shared_deadline
 
 
 class VendorBroke(Exception):
@@ -232,6 +232,29 @@ async def test_refused_credentials_open_the_circuit_at_once() -> None:
 
         assert line.calls == 1
         assert raised.value.retry_after == pytest.approx(300.0)
+
+
+async def test_a_refusal_may_last_longer() -> None:
+    """A vendor whose quota comes back slowly is left alone for as long as its adapter says."""
+    line = Line(refused_seconds=3600.0)
+    with pytest.raises(AccountError):
+        await line.call(explain_http("acme", 401, "quota_exceeded"))
+
+    line.now += 3599.0
+    with pytest.raises(TemporaryError) as raised:
+        await line.call()
+
+    assert raised.value.code == "circuit"
+    line.now += 1.0
+    assert await line.call() == "answer"
+
+
+async def test_the_shared_deadline_can_be_asked_for() -> None:
+    """Whoever waits for something else than a vendor knows how long it may."""
+    assert deadline() is None
+    with shared_deadline(7.0):
+        assert deadline() == 7.0
+    assert deadline() is None
 
 
 async def test_bad_requests_do_not_open_the_circuit() -> None:

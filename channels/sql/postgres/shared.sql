@@ -24,3 +24,10 @@ INSERT INTO installation (name, value) VALUES (:name, :value) ON CONFLICT (name)
 
 -- name: value$
 SELECT value FROM installation WHERE name = :name;
+
+-- name: insert_media!
+INSERT INTO media (name, content_type, words, created_at, data)
+VALUES (:name, :content_type, :words, :now, :data);
+
+-- name: media_with_data^
+SELECT content_type, words, created_at, data FROM media WHERE name = :name;
