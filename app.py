@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from channels.doorbell import Doorbell
     from channels.ledger import Ledger
     from channels.postgres import PostgresDatabase
-    from channels.uploads import SimulatorRecordings
+    from channels.recordings import SimulatorRecordings
     from knowledge.documents import SourceFile, Unreadable
     from knowledge.indexer import Indexer
     from knowledge.retriever import KnowledgeRetriever
@@ -147,7 +147,7 @@ class Application:
         """Where the channels keep what contacts recorded."""
         from channels.media_store import media_store
         from channels.twilio_media import MediaFetcher
-        from channels.uploads import SimulatorRecordings
+        from channels.recordings import SimulatorRecordings
 
         twilio = self.settings.twilio
         fetcher = MediaFetcher(twilio) if twilio.account_sid and twilio.auth_token else None

@@ -147,18 +147,6 @@ async def test_a_spoken_reply_is_kept_for_its_time(tmp_path: Path, operator: Ope
     database.close()
 
 
-async def test_without_keys_a_reply_goes_as_words(tmp_path: Path, operator: Operator) -> None:
-    """A recording that nobody could be given a link to is not kept."""
-    mind = FakeMind()
-    mind.answers = [Reply(text="Olá", voice=sound("oggs"))]
-    store(tmp_path, 1)
-
-    await serve(tmp_path, operator, mind)
-
-    assert sent(tmp_path) == [("Olá",)]
-    assert not (tmp_path / "media").exists()
-
-
 def test_a_stop_ends_before_it_is_cut_short() -> None:
     """All that a stop waits for, one after the other, fits into what the web process waits."""
     assert TURN_SECONDS + CANCEL_SECONDS + ERRAND_SECONDS + CLOSING_SECONDS <= STOP_SECONDS

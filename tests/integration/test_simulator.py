@@ -23,7 +23,8 @@ from channels.reception import Reception
 from channels.simulator import RECORDING_LIMIT, Bubble, simulator_blueprint
 from channels.steps import Run
 from channels.turns import Turns
-from channels.uploads import SimulatorRecordings, Uploads
+from channels.recordings import SimulatorRecordings
+from channels.uploads import Uploads
 from tests.desk import KEYS
 from tests.fakes import DOOR, ManualClock
 from tests.sounds import sound
