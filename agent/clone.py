@@ -12,6 +12,7 @@ from agent.errors import TemporaryError
 from agent.graph import Graph
 from agent.messages import Audio, Media, Passage, Reply, Turn, TurnMessage
 from agent.options import Options
+from agent.stagger import Stagger
 from agent.state import Background, Recording, State, TurnInput
 from agent.understanding import understand
 from agent.vendors import shared_deadline
@@ -20,6 +21,9 @@ from prompts.persona import Persona
 #: So long before a turn's deadline nothing outside is waited for any more, in seconds and as a
 #: share of the turn's time: a line of the persona, or the text of a reply, still leaves in time.
 _MARGIN, _MARGIN_SHARE = 2.0, 0.1
+#: A turn with a recording takes some 40 ms of the event loop, in four steps between waiting for
+#: vendors: many that came together and stayed so would keep those who write waiting.
+_APART_SECONDS = 0.016
 
 
 class Clone:
@@ -28,6 +32,7 @@ class Clone:
     def __init__(self, graph: Graph, persona: Persona) -> None:
         self._graph = graph
         self._persona = persona
+        self._stagger = Stagger(_APART_SECONDS)
 
     async def answer(self, turn: Turn, deadline: float, options: Options | None = None) -> Reply:
         """Return the reply to a turn, before `deadline` (of the event loop's clock).
@@ -41,6 +46,8 @@ class Clone:
         try:
             with shared_deadline(_vendors_deadline(deadline)):
                 async with asyncio.timeout_at(deadline):
+                    if any(message.media for message in turn.messages):
+                        await self._stagger.enter()
                     async for mode, chunk in self._graph.astream(
                         _input(turn),
                         {"configurable": {"thread_id": turn.contact}},

@@ -66,9 +66,14 @@ def speech() -> Speech:
     return Speech(
         patterns={name: compiled(patterns) for name, patterns in data["patterns"].items()},
         words={code: frozenset(each["words"].split()) for code, each in languages.items()},
-        marks={code: tuple(each["marks"].split()) for code, each in languages.items()},
+        marks={code: _marks(each["marks"]) for code, each in languages.items()},
         abbreviations={fold(short): fold(full) for short, full in data["abbreviations"].items()},
     )
+
+
+def _marks(listed: str) -> tuple[str, ...]:
+    """Return the marks of a list, `_` made into the space at a word's edge."""
+    return tuple(mark.replace("_", " ") for mark in listed.split())
 
 
 def written_out(text: str) -> str:

@@ -108,6 +108,10 @@ def _kinds_of(text: str, names: Sequence[str]) -> set[Intent]:
     kinds = _with_last_wish(judged)
     if not found:
         kinds.update(intent for emoji, intent in _WORDLESS if emoji.search(text))
+    # "Humano!" alone calls for one; "humano?" is a doubt, and among other words it only tells.
+    rest = [each for each, kind in zip(found, judged, strict=True) if not kind <= {*_COURTESIES}]
+    if len(rest) == 1 and not rest[0].asked and speech().fits("calls_somebody", rest[0].text):
+        return {"hand_over"}
     if _LAUGHING.search(text):
         kinds.add("laughter")
     if kinds == {"greeting", "statement"} and any(
@@ -238,7 +242,7 @@ def _language(text: str, languages: Sequence[str]) -> str:
 
     def score(language: str) -> float:
         usual = known.words.get(language, frozenset())
-        marks = [mark for mark in known.marks.get(language, ()) if mark in lower]
+        marks = [mark for mark in known.marks.get(language, ()) if mark in f" {lower} "]
         spelling = sum(_SPELLING if mark.isascii() else _LETTER for mark in marks)
         return sum(word in usual for word in found) + spelling
 

@@ -2,9 +2,14 @@
 
 import sys
 
-from benchmarks import idle, turns
+from benchmarks import idle, turns, voice
 
-BENCHMARKS = {"idle": idle.run, "reply": turns.reply, "webhook": turns.webhook}
+BENCHMARKS = {
+    "idle": idle.run,
+    "reply": turns.reply,
+    "webhook": turns.answer,
+    "voice": voice.run,
+}
 
 
 def main() -> None:

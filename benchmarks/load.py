@@ -1,28 +1,27 @@
-"""A steady sender in a process of its own, so that nothing but the server decides its times.
+"""A sender in a process of its own, so that nothing but the server decides its times.
 
-Reads requests as JSON from standard input, posts them at the given rate whatever the answers
-take, and prints the seconds each took as JSON.
+Reads requests as JSON from standard input, posts each when it is due whatever the answers take,
+and prints as JSON, in the order given, when each was due and how many seconds it took.
 """
 
 import asyncio
 import json
 import sys
 import time
+from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 
-async def send(requests: list[dict[str, str]], rate: float) -> list[float]:
-    """Return how long each request took, from the moment it was due."""
-    took: list[float] = []
+async def send(requests: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """Return when each request was due (monotonic), and how long it took from then on."""
     connector = TCPConnector(limit=0)
     async with ClientSession(timeout=ClientTimeout(total=30), connector=connector) as session:
-        start = time.perf_counter() + 0.2
+        start = time.monotonic() + 0.2
 
-        async def post(number: int) -> None:
-            due = start + number / rate
-            await asyncio.sleep(due - time.perf_counter())
-            request = requests[number]
+        async def post(request: dict[str, Any]) -> tuple[float, float]:
+            due = start + request["after"]
+            await asyncio.sleep(due - time.monotonic())
             headers = {
                 "X-Twilio-Signature": request["signature"],
                 "Content-Type": "application/x-www-form-urlencoded",
@@ -32,12 +31,10 @@ async def send(requests: list[dict[str, str]], rate: float) -> list[float]:
             ) as answer:
                 answer.raise_for_status()
                 await answer.read()
-            took.append(time.perf_counter() - due)
+            return due, time.monotonic() - due
 
-        await asyncio.gather(*(post(number) for number in range(len(requests))))
-    return took
+        return await asyncio.gather(*map(post, requests))
 
 
 if __name__ == "__main__":
-    told = json.load(sys.stdin)
-    json.dump(asyncio.run(send(told["requests"], told["rate"])), sys.stdout)
+    json.dump(asyncio.run(send(json.load(sys.stdin))), sys.stdout)

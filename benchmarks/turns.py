@@ -1,27 +1,19 @@
 """How long a contact waits: the webhook's answer under load, and a reply from cold and warm."""
 
-import json
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 
-from tests.e2e.house import House, openai_settings, twilio_settings
+from benchmarks.contacts import BURST_SECONDS, QUESTION, Message, open_house, send, webhook
+from tests.e2e.house import House
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.twilio import TwilioStandIn
-from tests.standins.webhooks import inbound_form, signed
 
 #: The aims, in seconds: cold with the 1 s burst window inside, warm above burst and model.
 COLD_AIM, WARM_AIM, WEBHOOK_AIM = 3.5, 0.3, 0.025
-_BURST = 1.0
 _COLD_RUNS, _WARM_RUNS = 5, 20
 _RATE, _LOAD_SECONDS = 100, 15
 #: Contacts who share the load: few write in bursts, which merge; many keep the worker saturated.
@@ -32,16 +24,16 @@ _MODEL_SECONDS = 0.2
 def reply() -> None:
     """Print how long a reply takes from the webhook to Twilio, model latency 0."""
     cold = [_cold() for _ in range(_COLD_RUNS)]
-    print(f"Reply from a cold start, {_BURST:.0f} s burst window inside (aim under {COLD_AIM} s)")
+    print(f"Reply from a cold start, {BURST_SECONDS:.0f} s burst window inside (aim under {COLD_AIM} s)")
     print(f"  {_told(cold)}")
     with _house(latency=0.0) as (house, twilio):
         _ask(house, twilio, 0)
-        warm = [_ask(house, twilio, number) - _BURST for number in range(1, _WARM_RUNS + 1)]
+        warm = [_ask(house, twilio, number) - BURST_SECONDS for number in range(1, _WARM_RUNS + 1)]
     print(f"Reply from a warm worker, above burst window and model (aim under {WARM_AIM} s)")
     print(f"  {_told(warm)}  x{statistics.median(warm) / statistics.median(cold):.2f} of cold")
 
 
-def webhook() -> None:
+def answer() -> None:
     """Print the webhook's answer times: for shortcuts, which start no worker, and beside one."""
     print(f"Webhook at {_RATE} requests/s (aim: p99 under {WEBHOOK_AIM * 1000:.0f} ms)")
     with _house(latency=_MODEL_SECONDS) as (house, twilio):
@@ -50,29 +42,19 @@ def webhook() -> None:
         _ask(house, twilio, 0)
         for contacts in (_FEW, _MANY):
             before = len(twilio.sent)
-            took = _load(house, "Quando foi o primeiro voo do 14-bis?", contacts)
+            took = _load(house, QUESTION, contacts)
             ratio = statistics.median(took) / statistics.median(alone)
             told = f"{len(twilio.sent) - before} replies meanwhile to {len(took)} messages"
             print(f"  {contacts} contacts: {_percentiles(took)}, median x{ratio:.1f}, {told}")
 
 
 def _load(house: House, text: str, contacts: int) -> list[float]:
-    """Send at a steady rate from another process; return how long each request took."""
-    requests = []
-    for number in range(_RATE * _LOAD_SECONDS):
-        request = _request(house, text, number % contacts)
-        requests.append(
-            {
-                "url": request["url"],
-                "body": urlencode(request["data"]),
-                "signature": request["headers"]["X-Twilio-Signature"],
-            }
-        )
-    told = json.dumps({"requests": requests, "rate": _RATE})
-    command = [sys.executable, "-m", "benchmarks.load"]
-    run = subprocess.run(command, input=told, text=True, check=True, stdout=subprocess.PIPE)
-    took: list[float] = json.loads(run.stdout)
-    return took
+    """Send at a steady rate; return how long each request took."""
+    messages = [
+        Message(number=number % contacts, text=text, after=number / _RATE)
+        for number in range(_RATE * _LOAD_SECONDS)
+    ]
+    return [took for _, took in send(house, messages)]
 
 
 def _cold() -> float:
@@ -83,37 +65,22 @@ def _cold() -> float:
 def _ask(house: House, twilio: TwilioStandIn, number: int) -> float:
     """Return the seconds from the webhook to the reply's arrival at Twilio."""
     before = len(twilio.sent)
-    request = _request(house, "Quando foi o primeiro voo do 14-bis?", number)
+    request = webhook(house, Message(number=number))
     began = time.monotonic()
     httpx.post(**request, timeout=30, trust_env=False).raise_for_status()
     twilio.wait_for(lambda: len(twilio.sent) > before, timeout=30)
     return twilio.sent[-1].at - began
 
 
-def _request(house: House, text: str, number: int) -> dict[str, Any]:
-    form = inbound_form(text, sender=f"whatsapp:+55119{number:08d}")
-    form.pop("ExternalUserId", None)
-    path = "/webhook/whatsapp"
-    headers = signed(house.settings["PUBLIC_BASE_URL"] + path, form)
-    return {"url": house.address + path, "data": form, "headers": headers}
-
-
 @contextmanager
 def _house(latency: float) -> Iterator[tuple[House, TwilioStandIn]]:
     with (
-        tempfile.TemporaryDirectory() as folder,
         TwilioStandIn() as twilio,
         OpenAIStandIn(latency=latency) as openai,
+        open_house(openai, twilio) as house,
     ):
-        settings = twilio_settings(twilio) | openai_settings(openai)
-        # The flood guard is not what is measured.
-        plenty = {"CLONE_TURNS_PER_MINUTE": "10000", "CLONE_TURNS_PER_DAY": "1000000"}
-        house = House(Path(folder), {**settings, **plenty, "CLONE_BURST_SECONDS": str(_BURST)})
-        try:
-            house.serve()
-            yield house, twilio
-        finally:
-            house.end()
+        house.serve()
+        yield house, twilio
 
 
 def _told(seconds: list[float]) -> str:

@@ -133,7 +133,9 @@ class Delivery:
         The words hold what would have gone beside the sound: that need not follow them.
         """
         draft = None
-        if error.code == _NOT_TAKEN_IN and self._recorder is not None:
+        # Nothing is spoken, nor paid for, that will not be sent.
+        again = error.code == _NOT_TAKEN_IN and not part.unwanted
+        if again and self._recorder is not None:
             draft = await self._recorder.again(part)
         if draft is not None:
             await self._replace(part, [draft], tried, error)

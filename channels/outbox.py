@@ -54,6 +54,8 @@ class Part:
     undelivered: bool = False
     #: The contact has written since it left.
     outdated: bool = False
+    #: The contact has asked to be left alone.
+    unwanted: bool = False
     #: The error code of that report.
     delivery_error: str = ""
 
@@ -86,6 +88,7 @@ class Outbox:
             too_old=now - min(row["created_at"], row["last_message_at"]) > HELD_SECONDS,
             undelivered=undelivered,
             outdated=row["sent_at"] is not None and row["last_message_at"] > row["sent_at"],
+            unwanted=row["opted_out_at"] is not None,
             delivery_error=row["delivery_error"],
         )
 

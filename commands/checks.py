@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 WARN_DAYS = 60
 _SHUTDOWNS = HOUSE / "agent" / "adapters" / "shutdowns.toml"
 _OCCASIONS = {
-    "never": "only to contacts who ask for it (CLONE_VOICE_REPLIES=never)",
     "mirror": "in reply to voice notes, and to contacts who ask for it",
-    "always": "every reply that can be spoken",
+    "always": "every reply that can be spoken, but to contacts who prefer text",
 }
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
@@ -57,16 +56,8 @@ def check_features(settings: "Settings", services: "Services") -> Iterator[Findi
     yield _speaking(settings, services.voice is not None)
 
 
-def _hearing(settings: "Settings", on: bool) -> Finding:
-    if on:
-        return fine("hearing", f"{settings.transcriber} hears voice notes.")
-    remedy = "take out CLONE_TRANSCRIBER=none" if settings.openai_api_key else "set OPENAI_API_KEY"
-    return fine("hearing", f"Voice notes are off; to turn them on, {remedy}.")
-
-
-def _speaking(settings: "Settings", on: bool) -> Finding:
-    if on:
-        return fine("voice", f"{settings.voice} speaks {_OCCASIONS[settings.voice_replies]}.")
+def how_to_turn_voice_on(settings: "Settings") -> str:
+    """Return what is to be set, or taken out, for the clone to have a voice."""
     missing = [
         name
         for name, value in (
@@ -75,8 +66,33 @@ def _speaking(settings: "Settings", on: bool) -> Finding:
         )
         if not value
     ]
-    remedy = f"set {' and '.join(missing)}" if missing else "take out CLONE_VOICE=none"
-    return fine("voice", f"Spoken replies are off; to turn them on, {remedy}.")
+    return f"set {' and '.join(missing)}" if missing else "take out CLONE_VOICE=none"
+
+
+def _hearing(settings: "Settings", on: bool) -> Finding:
+    if on:
+        return fine("hearing", f"{settings.transcriber} hears voice notes.")
+    if settings.openai_api_key:
+        remedy = "take out CLONE_TRANSCRIBER=none"
+    elif settings.openai_base_url:
+        remedy = "set CLONE_TRANSCRIBER to a model of your server, as openai:model"
+    else:
+        remedy = "set OPENAI_API_KEY"
+    return fine("hearing", f"Voice notes are off; to turn them on, {remedy}.")
+
+
+def _speaking(settings: "Settings", on: bool) -> Finding:
+    if not on:
+        remedy = how_to_turn_voice_on(settings)
+        return fine("voice", f"Spoken replies are off; to turn them on, {remedy}.")
+    if settings.voice_replies == "never":
+        told = "There is a voice, but nobody hears it, whoever asks (CLONE_VOICE_REPLIES=never)."
+        return fine("voice", told)
+    connected = settings.twilio.whatsapp_from or settings.twilio.auth_token
+    if connected and not settings.public_base_url:
+        told = "WhatsApp gets text: voice replies cannot be fetched without PUBLIC_BASE_URL."
+        return doubtful("voice", told, "set PUBLIC_BASE_URL to the address that Twilio calls")
+    return fine("voice", f"{settings.voice} speaks {_OCCASIONS[settings.voice_replies]}.")
 
 
 def check_shutdowns(settings: "Settings", today: date) -> Iterator[Finding]:

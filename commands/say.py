@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from agent.opus import OpusStream
+from commands.checks import how_to_turn_voice_on
 from commands.failure import Failure, WrongSetup
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 def say(app: "Application", text: str, out: Path, mp3: bool) -> None:
     """Speak TEXT in the clone's voice, exactly as it is written, into a file.
 
-    A voice note is Opus in Ogg, which WhatsApp plays under the contact's finger. What the voice
-    has said before is kept in CLONE_DATA, and costs nothing.
+    The voice is that of ELEVENLABS_VOICE_ID, and sounds as [voice] in the persona file says. An
+    .ogg is what WhatsApp gets; what was said before is kept in CLONE_DATA, and costs nothing.
 
     \b
     clone say "Oi! Aqui é a voz do meu clone." --out voice.ogg
@@ -54,10 +55,8 @@ def say(app: "Application", text: str, out: Path, mp3: bool) -> None:
 async def _say(app: "Application", text: str, form: Literal["ogg", "mp3"]) -> tuple["Audio", bool]:
     async with aclosing(app.sound) as sound:
         if sound.voice is None:
-            raise WrongSetup(
-                "the voice is off: set ELEVENLABS_API_KEY and ELEVENLABS_VOICE_ID, and leave "
-                "CLONE_VOICE out"
-            )
+            remedy = how_to_turn_voice_on(app.settings)
+            raise WrongSetup(f"the voice is off; to turn it on, {remedy}")
         was_kept = await sound.voice.holds(text, form)
         return await sound.voice.speak(text, form), was_kept
 

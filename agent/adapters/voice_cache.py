@@ -21,6 +21,8 @@ from agent.vendors import deadline
 _MOST_BYTES = 64_000_000
 #: What nobody wanted for so long is not kept, however much room there is.
 _UNUSED_SECONDS = 30 * 86_400
+#: Names what is being written, by this process or another: it goes when nobody can be at it.
+_DRAFT, _DRAFT_SECONDS = "draft-", 3600.0
 _TYPES: dict[SoundForm, str] = {"ogg": "audio/ogg", "mp3": "audio/mpeg"}
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -98,7 +100,7 @@ class VoiceCache:
     def _write(self, name: str, data: bytes) -> None:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=self._folder)
+            handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=self._folder)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(hashlib.sha256(data).digest() + data)
@@ -112,15 +114,17 @@ class VoiceCache:
 
     def _make_room(self) -> None:
         """Let go what was used longest ago; left-over drafts are among it."""
-        kept = []
+        kept, now = [], time.time()
         for path in self._folder.iterdir():
             # Another reply's draft may get its name, or an old sound go, at this very moment.
             with suppress(FileNotFoundError):
                 about = path.stat()
+                if path.name.startswith(_DRAFT) and about.st_mtime > now - _DRAFT_SECONDS:
+                    continue
                 kept.append((about.st_mtime, about.st_size, path))
         kept.sort()
         room = self._most_bytes - sum(size for _, size, _ in kept)
-        oldest = time.time() - _UNUSED_SECONDS
+        oldest = now - _UNUSED_SECONDS
         for used_at, size, path in kept:
             if room >= 0 and used_at >= oldest:
                 return

@@ -7,7 +7,8 @@ VALUES (:id, :turn_id, :contact, :body, :form, :media, :attempts, :sending_at,
 -- name: next_part^
 -- The contact's first part that has not left, or has left and did not arrive.
 SELECT outbox.id, turn_id, outbox.contact, channel, address, body, form, media, status, due_at,
-    noted_at, attempts, sending_at, sent_at, created_at, provider_id, delivery_error, last_message_at
+    noted_at, attempts, sending_at, sent_at, created_at, provider_id, delivery_error, last_message_at,
+    opted_out_at
 FROM outbox JOIN contacts USING (contact)
 WHERE outbox.contact = :contact AND (
     status IN ('pending', 'sending')

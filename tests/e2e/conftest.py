@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.house import House, openai_settings, twilio_settings
+from tests.standins.elevenlabs import ElevenLabsStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.operator import Operator
 from tests.standins.twilio import TwilioStandIn
@@ -25,6 +26,13 @@ def twilio() -> Iterator[TwilioStandIn]:
 def openai() -> Iterator[OpenAIStandIn]:
     """An OpenAI on loopback."""
     with OpenAIStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def elevenlabs() -> Iterator[ElevenLabsStandIn]:
+    """An ElevenLabs on loopback."""
+    with ElevenLabsStandIn() as stand_in:
         yield stand_in
 
 

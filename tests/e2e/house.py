@@ -16,10 +16,11 @@ import httpx
 import psutil
 
 from tests.e2e.console import Console
+from tests.standins.elevenlabs import ElevenLabsStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.twilio import CLONE_NUMBER, TwilioStandIn
 from tests.standins.twilio_messages import SentMessage, callback
-from tests.standins.webhooks import CONTACT, inbound_form, signed
+from tests.standins.webhooks import CONTACT, inbound_form, media_form, signed
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -72,6 +73,15 @@ def openai_settings(openai: OpenAIStandIn) -> dict[str, str]:
     }
 
 
+def elevenlabs_settings(elevenlabs: ElevenLabsStandIn) -> dict[str, str]:
+    """Return what makes a stand-in the clone's voice."""
+    return {
+        "ELEVENLABS_API_KEY": elevenlabs.api_key,
+        "ELEVENLABS_VOICE_ID": elevenlabs.voice_id,
+        "ELEVENLABS_BASE_URL": elevenlabs.url,
+    }
+
+
 class House:
     """One data folder and the processes that serve it; `end` leaves none of them."""
 
@@ -115,6 +125,12 @@ class House:
     def get(self, path: str) -> httpx.Response:
         """Ask the web process for a page."""
         return httpx.get(f"{self.address}{path}", timeout=10, trust_env=False)
+
+    def fetch(self, url: str, method: str = "GET", **headers: str) -> httpx.Response:
+        """Fetch one of our public addresses over loopback, as Twilio does with recordings."""
+        path = url.removeprefix(self.settings["PUBLIC_BASE_URL"])
+        target = f"{self.address}{path}"
+        return httpx.request(method, target, headers=headers, timeout=10, trust_env=False)
 
     def post(self, path: str, form: Mapping[str, str]) -> httpx.Response:
         """Post a form without a signature, as a stranger would."""
@@ -215,6 +231,10 @@ class WhatsApp:
     ) -> httpx.Response:
         """Deliver a contact's message as Twilio does, and return our answer."""
         return self.delivers(inbound_form(text, sender=sender, sid=sid, **extra))
+
+    def records(self, url: str, *, sender: str = CONTACT) -> httpx.Response:
+        """Deliver a contact's voice note, which Twilio keeps at `url`."""
+        return self.delivers(media_form(url, sender=sender))
 
     def delivers(self, form: dict[str, str]) -> httpx.Response:
         """Post a form under a true signature, over the address that Twilio knows."""

@@ -14,11 +14,16 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.conftest import MakeHouse
+from tests.e2e.house import elevenlabs_settings, openai_settings
 from tests.sounds import sound
+from tests.standins.elevenlabs import ElevenLabsStandIn
+from tests.standins.openai import OpenAIStandIn
 
 T = TypeVar("T")
 CHROMIUM = shutil.which("chromium")
 CHROMEDRIVER = shutil.which("chromedriver")
+#: Whether the reply's recording has begun to sound.
+PLAYED = "return document.querySelector('.clone audio')?.currentTime > 0"
 QUESTION = "Quando foi o primeiro voo do 14-bis?"
 
 
@@ -100,6 +105,32 @@ def test_a_recording_is_answered_without_keys(
     wait(browser, lambda: texts(browser, ".me .length") == ["0:01"])
     one(browser, ".me .play").click()
     one(browser, ".me .play[data-state='pause']")
+    assert browser.get_log("browser") == []
+
+
+def test_a_recording_is_answered_by_a_voice_that_plays(
+    make_house: MakeHouse,
+    browser: webdriver.Chrome,
+    openai: OpenAIStandIn,
+    elevenlabs: ElevenLabsStandIn,
+) -> None:
+    """With the vendors' keys, what the microphone took is heard, and the reply is heard here."""
+    house = make_house(**openai_settings(openai), **elevenlabs_settings(elevenlabs))
+    house.serve()
+    browser.get(f"{house.address}/")
+
+    one(browser, "#record").click()
+    wait(browser, lambda: texts(browser, "#length") == ["0:01"])
+    one(browser, "#send").click()
+
+    one(browser, ".me .tick.answered")
+    one(browser, ".clone .play").click()
+    wait(browser, lambda: browser.execute_script(PLAYED))
+    (upload,) = openai.recordings
+    assert (upload.file_name, upload.content_type) == ("voice.webm", "audio/webm")
+    (speech,) = elevenlabs.speeches
+    assert "sintética" in speech.text
+    assert "1906" in speech.text
     assert browser.get_log("browser") == []
 
 

@@ -26,6 +26,7 @@ TWILIO = {
     # Nobody is there: a test does not leave the machine.
     "TWILIO_API_BASE_URL": "http://127.0.0.1:9",
 }
+ELEVENLABS = {"ELEVENLABS_API_KEY": "elevenlabs-test-key", "ELEVENLABS_VOICE_ID": "voice-test"}
 
 
 @pytest.fixture
@@ -165,6 +166,48 @@ class TestModels:
         assert found["model"][0]["state"] == "warning"
         assert "OPENAI_API_KEY" in found["hearing"][0]["told"]
         assert "ELEVENLABS_VOICE_ID" in found["voice"][0]["told"]
+
+    def test_what_is_on_is_told(self, terminal: Terminal) -> None:
+        """With keys, what hears is named, and on what occasions the voice is heard."""
+        terminal.env |= {"OPENAI_API_KEY": "sk-test"} | ELEVENLABS
+
+        found = terminal.findings()
+
+        assert found["hearing"][0]["told"] == "openai:gpt-transcribe hears voice notes."
+        assert found["voice"][0]["told"].startswith("elevenlabs speaks in reply to voice notes")
+
+    def test_what_was_switched_off_is_told(self, terminal: Terminal) -> None:
+        """With keys, the settings that keep ears and voice off are named."""
+        terminal.env |= {"OPENAI_API_KEY": "sk-test", "CLONE_TRANSCRIBER": "none"}
+        terminal.env |= ELEVENLABS | {"CLONE_VOICE": "none"}
+
+        found = terminal.findings()
+
+        assert "take out CLONE_TRANSCRIBER=none" in found["hearing"][0]["told"]
+        assert "take out CLONE_VOICE=none" in found["voice"][0]["told"]
+
+    def test_a_server_of_ones_own_hears_with_a_model_of_its_own(self, terminal: Terminal) -> None:
+        """Without OpenAI's key its transcriber is not to be had; the server's has to be named."""
+        terminal.env |= {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+
+        assert "CLONE_TRANSCRIBER" in terminal.findings()["hearing"][0]["told"]
+
+    def test_a_voice_that_nobody_hears_is_told(self, terminal: Terminal) -> None:
+        """With `never`, not even those who ask for the voice get it, and that is said."""
+        terminal.env |= ELEVENLABS | {"CLONE_VOICE_REPLIES": "never"}
+
+        (found,) = terminal.findings()["voice"]
+
+        assert found["state"] == "ok"
+        assert "CLONE_VOICE_REPLIES=never" in found["told"]
+
+    def test_a_voice_that_whatsapp_cannot_fetch_is_a_warning(self, terminal: Terminal) -> None:
+        """With WhatsApp connected, but no public address, the voice does not reach it."""
+        terminal.env |= ELEVENLABS | TWILIO
+
+        assert terminal.findings()["voice"][0]["state"] == "warning"
+        terminal.env["PUBLIC_BASE_URL"] = "https://127.0.0.1:9"
+        assert terminal.findings()["voice"][0]["state"] == "ok"
 
     def test_the_defaults_are_not_about_to_end(self, terminal: Terminal) -> None:
         """With only a key set, no model is near its last day."""

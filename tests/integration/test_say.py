@@ -99,7 +99,16 @@ def test_without_keys_it_says_what_to_set(terminal: Terminal, tmp_path: Path) ->
     result = terminal.run("say", "Oi!", "--out", str(tmp_path / "a.ogg"), app=app(terminal))
 
     assert result.exit_code == 2
-    assert "set ELEVENLABS_API_KEY and ELEVENLABS_VOICE_ID" in complaint(result)
+    assert complaint(result).endswith("to turn it on, set ELEVENLABS_API_KEY")
+
+
+def test_a_voice_that_was_switched_off_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    """With key and voice set, the setting that keeps it silent is named."""
+    terminal.env["CLONE_VOICE"] = "none"
+
+    result = terminal.run("say", "Oi!", "--out", str(tmp_path / "a.ogg"), app=app(terminal))
+
+    assert complaint(result).endswith("to turn it on, take out CLONE_VOICE=none")
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,8 @@ def test_a_sign_alone_is_read_as_what_it_says(text: str, expected: Intent) -> No
     "text",
     [
         "você é um robô?",
+        "és humano?",
+        "humano?",
         "vc eh robo?",
         "é IA?",
         "isso eh um bot ne",
@@ -232,6 +234,15 @@ def test_other_talk_of_people_and_machines_is_no_doubt(text: str) -> None:
         "quiero hablar con una persona",
         "¿me pasas con Alberto?",
         "¿puede atenderme una persona?",
+        "tem alguém de verdade aí?",
+        "is there anyone real there?",
+        "¿hay alguien de verdad ahí?",
+        "humano",
+        "Oi! Atendente, por favor.",
+        "representante",
+        "agent",
+        "human",
+        "real person!",
     ],
 )
 def test_a_wish_for_a_person_is_understood(text: str) -> None:
@@ -252,6 +263,9 @@ def test_a_wish_for_a_person_is_understood(text: str) -> None:
         ("você chamou alguém para ajudar?", "question"),
         ("did you ever speak to a king?", "question"),
         ("tem alguém aí?", "greeting"),
+        ("tem alguém famoso aí?", "question"),
+        ("ele era empresário, agente, escritor", "statement"),
+        ("sou humano", "statement"),
     ],
 )
 def test_other_talk_of_talking_is_no_such_wish(text: str, expected: Intent) -> None:
@@ -358,6 +372,23 @@ def test_without_a_sign_the_first_language_is_taken() -> None:
     """A word of no language, or of several, is answered in the persona's first language."""
     assert language("ok") == "pt"
     assert language("ok", "es", "pt") == "es"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("és humano?", "pt"),
+        ("tu és humano?", "pt"),
+        ("¿eres humano?", "es"),
+        ("preciso falar com alguém", "pt"),
+        ("alguém te ensinou?", "pt"),
+        ("cuéntame", "es"),
+        ("después", "es"),
+    ],
+)
+def test_portuguese_is_not_taken_for_spanish(text: str, expected: str) -> None:
+    """Accents that both languages write are weighed by the words around them."""
+    assert language(text) == expected
 
 
 def test_only_the_persona_s_languages_are_chosen() -> None:
