@@ -41,7 +41,7 @@ format: $(VENV)/.installed-dev ## rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev ## measure memory and speed against their aims
+bench: $(VENV)/.installed-dev ## measure memory and speed against their aims (ARGS=voice for one of them)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 constraints: $(VENV)/.installed-dev ## pin what is installed now

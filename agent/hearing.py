@@ -75,9 +75,8 @@ class Hearing:
             # A contact who knows that they were not heard can write, now, while another attempt
             # at the whole turn would leave them waiting for one more failure.
             unheard: Unheard = "too_long" if error.code in _TOO_MUCH else "failed"
-            _log.warning(
-                "recording not heard", extra={"action": f"hearing_{unheard}", "error": error.code}
-            )
+            action = "hearing_too_long" if unheard == "too_long" else "hearing_failed"
+            _log.warning("recording not heard", extra={"action": action, "error": error.code})
             return _Heard(unheard=unheard, refused=isinstance(error, AccountError))
         if found := words_of(transcript):
             return _Heard(found, is_doubtful(transcript, self._persona.languages))

@@ -68,9 +68,7 @@ def send(house: House, messages: list[Message]) -> list[tuple[float, float]]:
 
 
 @contextmanager
-def open_house(
-    openai: OpenAIStandIn, twilio: TwilioStandIn, **settings: str
-) -> Iterator[House]:
+def open_house(openai: OpenAIStandIn, twilio: TwilioStandIn, **settings: str) -> Iterator[House]:
     """Give a house between these vendors that takes any flood; it has not begun to serve."""
     with tempfile.TemporaryDirectory() as folder:
         given = twilio_settings(twilio) | openai_settings(openai)

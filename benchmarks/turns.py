@@ -24,7 +24,10 @@ _MODEL_SECONDS = 0.2
 def reply() -> None:
     """Print how long a reply takes from the webhook to Twilio, model latency 0."""
     cold = [_cold() for _ in range(_COLD_RUNS)]
-    print(f"Reply from a cold start, {BURST_SECONDS:.0f} s burst window inside (aim under {COLD_AIM} s)")
+    print(
+        f"Reply from a cold start, {BURST_SECONDS:.0f} s burst window inside"
+        f" (aim under {COLD_AIM} s)"
+    )
     print(f"  {_told(cold)}")
     with _house(latency=0.0) as (house, twilio):
         _ask(house, twilio, 0)

@@ -20,10 +20,10 @@ from channels.inbox import Inbox
 from channels.media_store import MediaStore
 from channels.outbox import Draft, Outbox
 from channels.reception import Reception
+from channels.recordings import SimulatorRecordings
 from channels.simulator import RECORDING_LIMIT, Bubble, simulator_blueprint
 from channels.steps import Run
 from channels.turns import Turns
-from channels.recordings import SimulatorRecordings
 from channels.uploads import Uploads
 from tests.desk import KEYS
 from tests.fakes import DOOR, ManualClock

@@ -199,7 +199,7 @@ async def test_what_nobody_wants_any_more_goes(voice: PaidVoice, tmp_path: Path)
     """Words unused for a month, and what a crash left half written, are let go."""
     cache = VoiceCache(voice, tmp_path, "one")
     await cache.speak("antigo")
-    (tmp_path / "tmphalf").write_bytes(b"half")
+    (tmp_path / "draft-half").write_bytes(b"half")
     for path in files(tmp_path):
         os.utime(path, (time.time() - 31 * 86_400,) * 2)
 
