@@ -51,7 +51,7 @@ class Clone:
                     async for mode, chunk in self._graph.astream(
                         _input(turn),
                         {"configurable": {"thread_id": turn.contact}},
-                        context=options or Options(),
+                        context=options or Options(voice=turn.takes_sound),
                         stream_mode=["updates", "values"],
                         durability="exit" if self._graph.checkpointer else None,
                     ):

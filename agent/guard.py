@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from agent.links import BARE_DOMAIN
 from agent.messages import TEXT_LIMIT
 from agent.text import clean
 
@@ -20,7 +21,7 @@ _REST = r"[^\s<>()\[\]\"'«»\\]"
 _LINK = re.compile(
     rf"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.){_REST}+"
     rf"|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{{2,24}}(?::\d+)?/{_REST}*"
-    r"|(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:com|net|org|br|io|app|link|info|xyz|ly|site|online|shop)\b",
+    rf"|{BARE_DOMAIN}",
     re.IGNORECASE,
 )
 _EMPTY_LINK = re.compile(r"\[([^\]]*)\]\(\s*\)")

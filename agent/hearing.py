@@ -19,6 +19,10 @@ from agent.transcripts import is_doubtful, words_of
 #: The codes of errors by which a fetcher or a transcriber says that a recording is too much.
 _TOO_MUCH = {"too_long", "media_too_large"}
 
+#: So many recordings of one turn are heard; the flood guard counts turns only.
+_MOST = 10
+_MOST_KNOWN = 500
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,11 +44,16 @@ class Hearing:
         self._persona = services.persona
         self._recordings = services.recordings
         self._transcriber = services.transcriber
+        #: What recordings give or gave, by address, the oldest first.
+        self._heard: dict[str, asyncio.Task[_Heard]] = {}
 
     async def transcribe(self, state: State) -> dict[str, Any]:
         """Turn voice notes into the words of their messages, all of them at once."""
         recordings = state["recordings"]
-        heard = await asyncio.gather(*map(self._hear, recordings))
+        heard = await asyncio.gather(
+            *(self._hear(each) for each in recordings[:_MOST]),
+            *(_too_many() for _ in recordings[_MOST:]),
+        )
         words = {each.id: [said(each)] for each in state["messages"]}
         for recording, found in zip(recordings, heard, strict=True):
             words[recording["message_id"]].append(found.words)
@@ -62,11 +71,29 @@ class Hearing:
         }
 
     async def _hear(self, recording: Recording) -> _Heard:
+        """Hear a recording once, though its turn may start over while it is heard, or later."""
+        url = recording["url"]
+        if not url:
+            return _Heard(unheard="silent")
+        hearing = self._heard.get(url)
+        if hearing is None:
+            hearing = self._heard[url] = asyncio.create_task(self._listen(recording))
+            if len(self._heard) > _MOST_KNOWN:
+                del self._heard[next(iter(self._heard))]
+        try:
+            heard = await asyncio.shield(hearing)
+        except BaseException:
+            if hearing.done():
+                self._heard.pop(url, None)
+            raise
+        if heard.unheard == "failed":
+            self._heard.pop(url, None)
+        return heard
+
+    async def _listen(self, recording: Recording) -> _Heard:
         # The route here saw both.
         assert self._recordings is not None  # nosec B101
         assert self._transcriber is not None  # nosec B101
-        if not recording["url"]:
-            return _Heard(unheard="silent")
         media = Media(url=recording["url"], content_type=recording["content_type"])
         try:
             audio = await self._recordings.fetch(media)
@@ -95,3 +122,7 @@ class Hearing:
                 told = command.language if command.language in languages else state["language"]
                 return {"stops_aloud": True, "language": told}
         return {}
+
+
+async def _too_many() -> _Heard:
+    return _Heard(unheard="too_long")

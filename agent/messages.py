@@ -73,6 +73,8 @@ class Turn:
     voice_introduced: bool = True
     #: How the contact asked to be answered, whatever the settings say; empty when they did not.
     voice_preference: VoicePreference = ""
+    #: Whether a recording can reach the contact on this channel.
+    takes_sound: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from agent.links import BARE_DOMAIN
 from agent.text import words
 
 #: So many characters take some 110 s to say; a voice note may last about 128 s.
@@ -24,7 +25,7 @@ _EMAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _LINK = (
     rf"\b[a-z][a-z0-9+.-]{{0,20}}://{_TAIL}|\bwww\.{_TAIL}"
     rf"|(?<![\w@.-])(?:[a-z0-9-]+\.)+[a-z]{{2,24}}/{_TAIL}"
-    r"|(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:com|net|org|br|io|app|link|info)\b"
+    rf"|{BARE_DOMAIN}"
 )
 _RANDOM_KEY = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 #: A telephone, a document, a postal code, an account: read digit by digit, and written down.

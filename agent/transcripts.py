@@ -6,9 +6,11 @@ from collections.abc import Collection
 from functools import cache
 from importlib import resources
 
-from agent.messages import TEXT_LIMIT, Transcript
+from agent.messages import Transcript
 from agent.text import clean, sentences, words
 
+#: More than anybody says in the ten minutes that are heard.
+_LONGEST = 16_000
 #: From so many seconds on, fewer words than one in `_SECONDS_A_WORD` are suspiciously few.
 _LONG_SECONDS, _SECONDS_A_WORD = 6.0, 4.0
 #: "[música]", "(silence)", "*suspiro*", "♪ la la ♪": marks of sounds that are no words.
@@ -16,11 +18,11 @@ _MARK = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|[♩♪♫♬][^♩♪♫♬
 
 
 def words_of(transcript: Transcript) -> str:
-    """Return what was said, clean and of at most `TEXT_LIMIT`; empty when nobody spoke.
+    """Return what was said, clean and bounded; empty when nobody spoke.
 
     On silence a transcriber writes marks, or sentences that it often met below silent films.
     """
-    text = clean(transcript.text).strip()[:TEXT_LIMIT].strip()
+    text = clean(transcript.text).strip()[:_LONGEST].strip()
     said = (" ".join(words(each)).replace("-", " ") for each in sentences(_MARK.sub(" ", text)))
     return text if any(each and each not in _silent_sentences() for each in said) else ""
 

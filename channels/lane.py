@@ -120,7 +120,9 @@ class Lane:
         return step is not None
 
     async def _answer(self, run: Run) -> None:
-        turn = run.turn
+        # What cannot be sent as sound is not spoken, and paid for, either.
+        mute = self._recorder is None or self._recorder.is_mute(run.turn.channel)
+        turn = replace(run.turn, takes_sound=not mute)
         if run.attempts > MAX_ATTEMPTS:
             await self._give_up(turn, "every attempt was cut short")
             return

@@ -40,12 +40,16 @@ class Recorder:
         self._mute = mute
         self._seconds = seconds
 
+    def is_mute(self, channel: str) -> bool:
+        """Tell whether a channel gets no recordings."""
+        return channel in self._mute
+
     async def record(self, channel: str, reply: Reply, body: str) -> Draft | None:
         """Return a message of the reply's sound; `body` goes where the sound cannot.
 
         None when there is no sound, or no way to send it.
         """
-        if reply.voice is None or channel in self._mute:
+        if reply.voice is None or self.is_mute(channel):
             return None
         try:
             return await self._draft(reply.voice, reply.spoken or reply.text, body)

@@ -72,6 +72,9 @@ class Retention:
                 extra={"action": "retention_failed", "error": str(error)},
             )
             return _PAUSE_SECONDS
+        except Exception:  # noqa: BLE001 - one file's trouble must not keep all others for ever
+            _log.exception("retention broke, to be repeated", extra={"action": "retention_broke"})
+            return _PAUSE_SECONDS
         if expired or erased:
             _log.info(
                 "old recordings deleted",

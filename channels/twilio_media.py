@@ -98,7 +98,8 @@ class MediaFetcher:
                 data = await self._vendor.call(lambda: self._download(address))
         except TimeoutError as error:
             raise TemporaryError(f"{_NAME} did not come in time", code="timeout") from error
-        content_type = type_of(data)
+        # Up to 16 MB are searched: not on the event loop.
+        content_type = await asyncio.to_thread(type_of, data)
         if content_type is None:
             raise PermanentError(f"{_NAME} is of no known kind", code="media_type")
         return Audio(data=data, content_type=content_type)

@@ -119,8 +119,16 @@ class FakeTranscriber:
 
     def __init__(self, heard: Mapping[str, str | Transcript | VendorError]) -> None:
         self.heard = heard
+        #: Every recording it was given, in order; hearing waits while `open` is clear.
+        self.asked: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.begun = asyncio.Event()
 
     async def transcribe(self, audio: Audio) -> Transcript:
+        self.asked.append(audio.data.decode())
+        self.begun.set()
+        await self.open.wait()
         found = self.heard[audio.data.decode()]
         if isinstance(found, VendorError):
             raise found

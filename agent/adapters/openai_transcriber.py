@@ -21,8 +21,8 @@ _NAME = "openai transcription"
 _MOST_BYTES = 25_000_000
 #: Ours: beyond it the answer would not come within the turn. OpenAI's models end at 1400 s.
 MOST_SECONDS = 600.0
-#: Where only the size is known, the length is guessed from it: what phones use at most.
-_BYTES_PER_SECOND = 16_000
+#: Where only the size is known, the length is guessed from it: what phones record at the least.
+_BYTES_PER_SECOND = 6_000
 #: OpenAI refuses a shorter one.
 _LEAST_SECONDS = 0.1
 _ATTEMPT_SECONDS = 30.0

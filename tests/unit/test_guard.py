@@ -155,3 +155,18 @@ def test_links_hidden_in_links_are_not_followed_down() -> None:
 
     assert guarded("[" * 1300 + "a" + "]()" * 1300) == ""
     assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    "name", ["example.org.ru", "example.org.store", "www.example.org.evil.com"]
+)
+def test_a_longer_name_is_not_the_allowed_one(name: str) -> None:
+    """A domain that only begins like an allowed one goes whole."""
+    assert "example" not in guard_reply(f"Veja {name} hoje", sources=(), domains=("example.org",))
+
+
+def test_an_allowed_name_below_another_ending_stays_whole() -> None:
+    """Nothing of a longer name is left over, where the owner allowed it."""
+    told = "Escreva para empresa.com.ar hoje"
+
+    assert guard_reply(told, sources=(), domains=("empresa.com.ar",)) == told

@@ -314,3 +314,44 @@ async def test_studio_hears_what_it_points_to() -> None:
     )
 
     assert (state["words"], state["reply"]) == (QUESTION, PLAIN)
+
+
+async def test_a_recording_is_paid_for_once() -> None:
+    """A turn that starts over, before or after the words came, does not have them heard again."""
+    ears = FakeTranscriber({"file:v1": QUESTION})
+    mind, _ = clone(transcriber=ears)
+    ears.open.clear()
+    first = asyncio.ensure_future(answer(mind, turn(NOTE)))
+    await ears.begun.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    ears.open.set()
+
+    again = await answer(mind, turn(NOTE, "por favor"))
+    once_more = await answer(mind, turn(NOTE, "por favor"))
+
+    assert again.text == once_more.text == PLAIN
+    assert ears.asked == ["file:v1"]
+
+
+async def test_what_could_not_be_heard_is_tried_again() -> None:
+    """A failure is not kept: the next attempt may go well."""
+    heard: dict[str, str | Transcript | VendorError] = {"file:v1": TemporaryError("down")}
+    ears = FakeTranscriber(heard)
+    mind, _ = clone(transcriber=ears)
+    await answer(mind, turn(NOTE))
+    heard["file:v1"] = QUESTION
+
+    assert (await answer(mind, turn(NOTE))).text == PLAIN
+
+
+async def test_a_flood_of_recordings_is_not_heard_whole() -> None:
+    """A turn has ten of them heard; the contact is told that there was more."""
+    notes = [message(f"v{n}", kind="audio", url=f"file:v{n}") for n in range(40)]
+    ears = FakeTranscriber({f"file:v{n}": QUESTION for n in range(40)})
+    mind, _ = clone(transcriber=ears)
+
+    reply = await answer(mind, turn(*notes))
+
+    assert len(ears.asked) == 10
+    assert lines().partly_heard in reply.text

@@ -837,6 +837,7 @@ class TestSpoken:
 
         await desk.work_now()
 
+        assert [turn.takes_sound for turn in desk.mind.turns] == [False]
         assert desk.sender.bodies == ["see", "link"]
         assert desk.media.oldest() is None
 
