@@ -299,6 +299,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
     chromium.quit()
 
 
+#: For what does not depend on the room there is.
+ON_ONE_SIZE = pytest.mark.parametrize("page", [PHONE], indirect=True, ids=["phone"])
+
+
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def page(
     request: pytest.FixtureRequest, driver: webdriver.Chrome, tmp_path: Path
@@ -394,6 +398,7 @@ def test_the_panel_tells_what_happened_in_the_turn(page: Page) -> None:
     assert panel["x"] + panel["width"] <= page.driver.execute_script("return innerWidth")
 
 
+@ON_ONE_SIZE
 def test_the_panel_is_left_by_keyboard(page: Page) -> None:
     """Escape closes the panel and gives the focus back to the button that opened it."""
     page.exchange("Oi", "Olá!")
@@ -407,6 +412,7 @@ def test_the_panel_is_left_by_keyboard(page: Page) -> None:
     assert page.driver.switch_to.active_element == page.one(".explain")
 
 
+@ON_ONE_SIZE
 def test_markup_is_shown_as_text(page: Page) -> None:
     """Markup in a message or a reply is read, never run."""
     markup = "<img src=x onerror=\"document.title='owned'\"><b>oi</b>"
@@ -443,6 +449,7 @@ def test_the_marks_of_whatsapp_are_shown_as_on_a_phone(page: Page) -> None:
     assert {link.get_attribute("target") for link in links} == {"_blank"}
 
 
+@ON_ONE_SIZE
 @pytest.mark.parametrize(
     "hostile",
     ["javascript:alert(1)", "data:text/html,x", "*<b>x</b>*", "`<i>`", "> <img src=x>"],
@@ -454,6 +461,7 @@ def test_marks_make_no_way_for_markup(page: Page, hostile: str) -> None:
     assert page.all(".clone .text a, .clone .text b, .clone .text i, .clone .text img") == []
 
 
+@ON_ONE_SIZE
 def test_shift_enter_makes_a_line(page: Page) -> None:
     """Enter sends; with Shift it breaks the line and the input grows."""
     low = page.one("#text").rect["height"]
@@ -479,6 +487,7 @@ def test_a_suggestion_starts_the_conversation(page: Page) -> None:
     assert page.all("#empty") == []
 
 
+@ON_ONE_SIZE
 def test_messages_survive_a_server_that_is_away(page: Page) -> None:
     """While the server is away messages wait under a banner; then each is delivered once."""
     page.may_fail = True
@@ -496,6 +505,7 @@ def test_messages_survive_a_server_that_is_away(page: Page) -> None:
     assert page.texts(".me .text") == ["primeira", "segunda"]
 
 
+@ON_ONE_SIZE
 def test_the_conversation_is_there_after_a_reload(page: Page) -> None:
     """Reloading shows the same bubbles, because the conversation lives in the clone."""
     page.exchange("Oi", "Olá!")
@@ -505,6 +515,7 @@ def test_the_conversation_is_there_after_a_reload(page: Page) -> None:
     page.wait(lambda: page.texts(".text") == ["Oi", "Olá!"])
 
 
+@ON_ONE_SIZE
 def test_a_new_conversation_starts_empty(page: Page) -> None:
     """A new conversation is another contact to the clone, and shows nothing of the old one."""
     page.exchange("Oi", "Olá!")
@@ -520,6 +531,7 @@ def test_a_new_conversation_starts_empty(page: Page) -> None:
     assert first != second
 
 
+@ON_ONE_SIZE
 def test_older_messages_are_not_scrolled_away(page: Page) -> None:
     """Who reads above stays there: news are counted on a button that leads to them."""
     page.exchange("Conte tudo", "linha\n" * 60)
@@ -535,6 +547,7 @@ def test_older_messages_are_not_scrolled_away(page: Page) -> None:
     page.wait(lambda: page.all("#jump") == [])
 
 
+@ON_ONE_SIZE
 def test_a_hidden_page_asks_for_nothing(page: Page) -> None:
     """A page in the background has no timer left, and asks again as soon as it is looked at."""
     page.driver.execute_script(SHOW_OR_HIDE, True)
@@ -546,6 +559,7 @@ def test_a_hidden_page_asks_for_nothing(page: Page) -> None:
     page.wait(lambda: page.conversation.asked > asked)
 
 
+@ON_ONE_SIZE
 def test_the_page_speaks_the_languages_of_the_browser(page: Page) -> None:
     """The page's own words follow the browser, and are Portuguese for a language it lacks."""
     found = {}
@@ -589,6 +603,7 @@ def test_a_recording_is_sent_and_can_be_heard(page: Page) -> None:
     page.wait(lambda: page.heard(".me")[1] == pytest.approx(0.5))
 
 
+@ON_ONE_SIZE
 def test_a_recording_is_there_after_a_reload(page: Page) -> None:
     """Who reloads the page hears what they recorded from the clone, which keeps it."""
     page.record()
@@ -619,6 +634,7 @@ def test_a_voice_reply_plays_like_a_voice_note(page: Page) -> None:
     assert page.one(".clone .play").get_attribute("aria-label") == "Pausar"
 
 
+@ON_ONE_SIZE
 def test_a_recording_is_played_by_keyboard(page: Page) -> None:
     """Space plays and pauses; in the track the arrows move, and its place is told in words."""
     page.write("Oi", Keys.ENTER)
@@ -659,6 +675,7 @@ def test_a_recording_can_be_thrown_away(page: Page) -> None:
     assert page.store.oldest() is None
 
 
+@ON_ONE_SIZE
 def test_a_long_recording_ends_by_itself(page: Page) -> None:
     """After two minutes the microphone is off, and what it recorded can still be sent."""
     page.driver.execute_script(HURRY)
@@ -673,6 +690,7 @@ def test_a_long_recording_ends_by_itself(page: Page) -> None:
     page.wait(lambda: page.texts(".me .length") == ["0:01"])
 
 
+@ON_ONE_SIZE
 def test_the_page_works_without_a_microphone(page: Page) -> None:
     """Where no microphone is given the page says so in a sentence, and one can still write."""
     page.driver.execute_script(DENIED)
@@ -687,6 +705,7 @@ def test_the_page_works_without_a_microphone(page: Page) -> None:
     page.one("#record")
 
 
+@ON_ONE_SIZE
 def test_a_recording_that_is_gone_says_so(page: Page) -> None:
     """After its retention the bubble of a recording says that it is not kept any more."""
     page.may_fail = True
@@ -700,6 +719,7 @@ def test_a_recording_that_is_gone_says_so(page: Page) -> None:
     assert page.texts(".clone .text") == ["Foi em Paris."]
 
 
+@ON_ONE_SIZE
 def test_recordings_wait_for_a_server_that_is_away(page: Page) -> None:
     """While the server is away a recording waits in its place among the texts."""
     page.may_fail = True

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from tests.e2e.house import House
 from tests.standins.chat import prompt_text
 from tests.standins.openai import OpenAIStandIn, says
@@ -71,19 +69,20 @@ def test_a_shortcut_is_no_introduction(
     assert NOTICE in wait_for_sends(twilio, 1)[0]
 
 
-@pytest.mark.parametrize("text", ["vc é um robô?", "are you human??", "¿eres una persona real?"])
 def test_the_truth_about_itself_needs_no_model(
-    house: House, twilio: TwilioStandIn, openai: OpenAIStandIn, text: str
+    house: House, twilio: TwilioStandIn, openai: OpenAIStandIn
 ) -> None:
     """Asked what it is, the clone answers with the owner's fixed line, whatever a model says."""
     openai.whenever("chat", says("Sou humano, claro!"))
     house.serve()
 
-    house.whatsapp.says(text)
+    asked = ("vc é um robô?", "are you human??", "¿eres una persona real?")
+    for number, text in enumerate(asked):
+        house.whatsapp.says(text, sender=f"whatsapp:+551190000000{number}")
 
-    (told,) = wait_for_sends(twilio, 1)
-    assert " IA" in told or " AI" in told
-    assert "humano, claro" not in told
+    told = wait_for_sends(twilio, 3)
+    assert all(" IA" in each or " AI" in each for each in told)
+    assert not any("humano, claro" in each for each in told)
     assert openai.chats == []
 
 
@@ -233,22 +232,15 @@ def test_typing_is_shown_before_the_burst_is_over(
     house: House, twilio: TwilioStandIn, openai: OpenAIStandIn
 ) -> None:
     """A warm worker shows it within two seconds of the message, however long the window."""
-    house.serve()
+    house.serve(CLONE_BURST_SECONDS="3")
     house.whatsapp.says("Adorei a sua história")
     wait_for_sends(twilio, 1)
-    house.stop()
-    house.serve(CLONE_BURST_SECONDS="0.3")
-    house.whatsapp.says("Conte mais")
-    wait_for_sends(twilio, 2)
-
-    assert house.stop() == 0
-    house.serve(CLONE_BURST_SECONDS="3")
     before = len(twilio.typing)
     house.whatsapp.says("Conte tudo", sid="SM" + "9" * 32)
     twilio.wait_for(lambda: len(twilio.typing) > before, timeout=15)
 
     assert twilio.typing[-1] == "SM" + "9" * 32
-    assert len(twilio.sent) == 2
+    assert len(twilio.sent) == 1
     assert house.rows("SELECT id FROM turns WHERE status = 'open'") == []
 
 
