@@ -173,7 +173,10 @@ def _new_answers() -> Callable[[Chat], str]:
 
 
 def _stall(late: Sequence[Late], start: float, end: float) -> str:
-    longest = max((each for each in late if start <= each.due < end), key=lambda each: each.by)
+    within = [each for each in late if start <= each.due < end]
+    if not within:
+        return "no stall that could be seen"
+    longest = max(within, key=lambda each: each.by)
     return f"longest stall {longest.by * 1000:.0f} ms ({longest.used * 1000:.0f} ms of its own)"
 
 
